@@ -1,0 +1,40 @@
+"""The commands: ``python -m monai_sg COMMAND --help``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def main() -> None:
+    """Run a command; an error of the user's ends with its sentence instead of a traceback."""
+    import fire
+
+    from .bundles import build
+    from .commands.demo import demo
+    from .commands.pretrain import pretrain
+    from .commands.scan import scan
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    commands = {"pretrain": pretrain, "scan": scan, "demo": demo, "bundles": {"build": build}}
+    try:
+        fire.Fire(commands, name="monai_sg")
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        sys.exit(f"monai_sg: {sentence}")
+
+
+def _sentence(error: BaseException | None) -> str | None:
+    """Return the message of the user's error behind ``error``, which a config parser may have wrapped."""
+    found = None
+    while error is not None:
+        if isinstance(error, ValueError | OSError | FloatingPointError):
+            found = str(error)
+        error = error.__cause__
+    return found
+
+
+if __name__ == "__main__":
+    main()

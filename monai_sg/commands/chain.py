@@ -1,0 +1,82 @@
+"""Run the configs of a bundle one after the other, in this process."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from ..bundles import bundle_root
+from ..engines.run_record import RunRecord
+from ..engines.workflow import CheckedWorkflow, check_overrides
+
+logger = logging.getLogger(__name__)
+
+STAGES = ("autoencoder", "discover", "classify", "train")
+
+
+class Chain:
+    """The stages of a pre-training bundle with the overrides of one run.
+
+    Args:
+        bundle: name of the bundle.
+        overrides: id to value; each goes to every config that has the id.
+        stages: configs to run, in order.
+
+    Raises:
+        ValueError: a stage is unknown, or an override is in none of the configs.
+    """
+
+    def __init__(self, bundle: str, overrides: Mapping[str, Any], stages: Sequence[str] = STAGES) -> None:
+        unknown = [stage for stage in stages if stage not in STAGES]
+        if unknown:
+            raise ValueError(f"Stage {unknown[0]!r} is unknown; take some of {', '.join(STAGES)}.")
+        self.root = bundle_root(bundle)
+        self.stages = tuple(stages)
+        self.overrides = dict(overrides)
+        self._own = {stage: self._of(stage) for stage in stages}
+        for name in self.overrides:
+            if not any(name in own for own in self._own.values()):
+                check_overrides(str(self.config(stages[-1])), [name])
+
+    def config(self, stage: str) -> Path:
+        """Return the path of a stage's config."""
+        return self.root / "configs" / f"{stage}.json"
+
+    def _of(self, stage: str) -> dict[str, Any]:
+        """Return the overrides whose ids the config of a stage has."""
+        parser = ConfigParser()
+        parser.read_config(str(self.config(stage)))
+        return {name: value for name, value in self.overrides.items() if name.replace("#", "::") in parser}
+
+    def commands(self) -> list[str]:
+        """Return the command lines that do the same, one per stage."""
+        lines = []
+        for stage, own in self._own.items():
+            flags = [f"--{name} {shlex.quote(str(value))}" for name, value in own.items()]
+            config = shlex.quote(str(self.config(stage)))
+            lines.append(" ".join(["python -m monai.bundle run --config_file", config, *flags]))
+        return lines
+
+    def workflow(self, stage: str, *overlays: str, **more: Any) -> CheckedWorkflow:
+        """Return the initialised workflow of a stage, with overlays that lie beside its config."""
+        files = [str(self.config(stage)), *(str(self.config(overlay)) for overlay in overlays)]
+        workflow = CheckedWorkflow(config_file=files, workflow_type=None, **{**self._own[stage], **more})
+        workflow.initialize()
+        return workflow
+
+    def run(self) -> None:
+        """Run the stages that have not finished; an interrupted one continues from its last epoch."""
+        for stage in self.stages:
+            workflow = self.workflow(stage)
+            record: RunRecord = workflow.parser.get_parsed_content("record")
+            record.check()
+            if record.is_finished:
+                logger.info(f"{stage} has finished in {record.path.parent} before; it is not run again.")
+            else:
+                workflow.run()
+            workflow.finalize()

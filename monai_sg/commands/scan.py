@@ -1,0 +1,33 @@
+"""What is in a folder of images."""
+
+from __future__ import annotations
+
+
+from ..data.scan import scan_folder
+
+
+def scan(data: str, output: str | None = None, seed: int = 0, patient_pattern: str | None = None) -> str:
+    """List the images of a folder by split, and the files left out with the reason.
+
+    Args:
+        data: folder with the images, searched with all its sub-folders.
+        output: JSON file to write the data list to.
+        seed: of the split by patient.
+        patient_pattern: regular expression whose first group is the patient in an image's path.
+
+    Returns:
+        a summary.
+    """
+    datalist = scan_folder(data, seed=seed, patient_pattern=patient_pattern)
+    if output is not None:
+        datalist.save(output)
+    patients = len({record["patient"] for record in datalist.records})
+    lines = [
+        f"{len(datalist.records)} images of {patients} patients: {len(datalist.training)} training, "
+        f"{len(datalist.validation)} validation, {len(datalist.test)} test"
+    ]
+    lines += [f"skipped {item['path']}: {item['reason']}" for item in datalist.skipped]
+    lines.append(f"{len(datalist.skipped)} files skipped")
+    if output is not None:
+        lines.append(f"The data list is in {output}.")
+    return "\n".join(lines)

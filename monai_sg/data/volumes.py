@@ -1,0 +1,170 @@
+"""One image brought to canonical form: RAS axes, finite values, stored as small integers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import itk
+import numpy as np
+import torch
+from monai.data.image_reader import ImageReader, ITKReader, NibabelReader, NumpyReader, PILReader
+from monai.data.meta_tensor import MetaTensor
+from monai.transforms.spatial.array import Orientation, Spacing
+from PIL import Image
+
+from .dicom import files_of_series, read_slice
+from .formats import ITK, NIFTI, NUMPY, SUFFIXES, UnusableImageError, check_shape, suffix_of
+
+logger = logging.getLogger(__name__)
+
+MAX_NOT_FINITE = 0.5
+UINT16_MAX = 65535
+HU_AIR = -500
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Stored integers with the numbers that turn them into physical units: ``array * scale + offset``.
+
+    ``array`` has two or three axes; ``affine`` is 4x4, voxel to RAS mm; ``spacing`` is in mm, one per axis.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    spacing: tuple[float, ...]
+    scale: float
+    offset: float
+
+    @property
+    def minimum(self) -> float:
+        """The smallest value in physical units, taken as background."""
+        return float(self.array.min()) * self.scale + self.offset
+
+
+def read_volume(source: Path, series: str | None = None, spacing: Sequence[float] | None = None) -> Volume:
+    """Read one image and bring it to canonical form.
+
+    Volumes are turned (axes permuted and flipped, never interpolated) to RAS. ``.npy`` arrays have no header and are
+    taken as they are, at 1 mm. Pictures have the axes (x, y), y downwards, at 1 mm. DICOM values are in the units of
+    their rescale slope and intercept (HU for CT); films with inverted grey values (MONOCHROME1) are inverted.
+
+    Args:
+        source: an image file, or a folder of DICOM files.
+        series: SeriesInstanceUID of the wanted series in the folder.
+        spacing: mm per axis to resample to (linear); native spacing if ``None``.
+
+    Raises:
+        UnusableImageError: the image has a single value, mostly NaN, or a shape that is neither 2D nor 3D.
+    """
+    values, affine = _load(source, series)
+    values = _finite(values.reshape(check_shape(values.shape)), source)
+    whole = all(np.array_equal(plane, np.rint(plane)) for plane in values)
+    if values.ndim == 3:
+        turned = cast(MetaTensor, Orientation(axcodes="RAS", labels=None)(_meta_tensor(values, affine)))
+        values, affine = np.asarray(turned[0]), np.asarray(turned.affine)
+    if spacing is not None:
+        values, affine = _resample(values, affine, spacing)
+    array, scale, offset = quantise(values, whole)
+    distances = np.linalg.norm(affine[:3, :3], axis=0)[: values.ndim]
+    return Volume(array, affine, tuple(round(float(value), 6) for value in distances), scale, offset)
+
+
+def _load(source: Path, series: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the image as float32 and its 4x4 affine, voxel to RAS mm."""
+    if source.is_dir():
+        return _from_dicom(files_of_series(source, series or ""))
+    suffix = suffix_of(source)
+    if suffix not in SUFFIXES:
+        values, affine = _from_dicom([source])
+        return (values.max() + values.min() - values if read_slice(source).inverted else values), affine
+    readers: dict[str, ImageReader] = {
+        **dict.fromkeys(NIFTI, NibabelReader()),
+        **dict.fromkeys(ITK, ITKReader()),
+        **dict.fromkeys(NUMPY, NumpyReader()),
+    }
+    reader = readers.get(suffix, PILReader(converter=_to_grey))
+    return _canonical(*reader.get_data(reader.read(source)))
+
+
+def _from_dicom(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Read slices, given in order, or one film, with ITK, which applies slope and intercept."""
+    names = [str(file) for file in files]
+    array, meta = ITKReader().get_data(itk.imread(names if len(names) > 1 else names[0], itk.F))
+    return _canonical(array if len(names) > 1 else array.reshape(array.shape[:2]), meta)
+
+
+def _to_grey(picture: Image.Image) -> Image.Image:
+    return picture if picture.mode in ("L", "F", "I") or picture.mode.startswith("I;16") else picture.convert("L")
+
+
+def _canonical(array: np.ndarray, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return float32 values and a 4x4 affine; a 2D image keeps its pixel distances and gets the identity otherwise."""
+    given = np.asarray(meta.get("affine", np.eye(4)), dtype=float)
+    affine = np.eye(4)
+    if array.ndim > 2 and given.shape == (4, 4):
+        affine = given
+    elif array.ndim == 2:
+        affine[[0, 1], [0, 1]] = np.linalg.norm(given[:-1, :2], axis=0)
+    return np.array(array, dtype=np.float32), affine
+
+
+def _meta_tensor(values: np.ndarray, affine: np.ndarray) -> MetaTensor:
+    return MetaTensor(torch.from_numpy(values)[None], affine=torch.from_numpy(affine))
+
+
+def _finite(values: np.ndarray, source: Path) -> np.ndarray:
+    """Replace NaN and infinite voxels by the smallest finite value; refuse mostly broken and constant images."""
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = np.isfinite(values)
+        share = 1 - finite.mean()
+        if share > MAX_NOT_FINITE:
+            raise UnusableImageError(f"has NaN or infinite values in {share:.0%} of its voxels")
+        low, high = float(values[finite].min()), float(values[finite].max())
+        logger.warning(f"{source}: {share:.2%} of the voxels are NaN or infinite and were set to {low:g}.")
+        values = np.where(finite, values, np.float32(low))
+    if low == high:
+        raise UnusableImageError(f"has the same value {low:g} in every voxel")
+    return values
+
+
+def _resample(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Resample to ``spacing`` with MONAI's ``Spacing`` (linear, edge values repeated)."""
+    num_axes = values.ndim
+    if len(spacing) != num_axes:
+        raise ValueError(f"spacing is {tuple(spacing)}, but the image has {num_axes} axes; give {num_axes} numbers.")
+    kept = [*range(num_axes), 3]
+    image = _meta_tensor(values, affine[np.ix_(kept, kept)])
+    resampled = cast(MetaTensor, Spacing(pixdim=tuple(spacing), mode="bilinear", padding_mode="border")(image))
+    affine = affine.copy()
+    affine[np.ix_(kept, kept)] = np.asarray(resampled.affine)
+    return np.asarray(resampled[0]), affine
+
+
+def quantise(values: np.ndarray, whole: bool) -> tuple[np.ndarray, float, float]:
+    """Choose the stored type of an image.
+
+    Whole numbers are kept exactly: uint8 up to 255, else int16, else uint16. Values that look like HU (down to -500 or
+    below, within int16) are rounded to int16 even when they are not whole, so that a resampled CT stays in HU. All
+    else is spread over uint16: ``value = stored * scale + offset``.
+
+    Args:
+        values: 2D or 3D float32 array.
+        whole: whether the image as read held whole numbers only.
+
+    Returns:
+        the stored array, scale and offset.
+    """
+    low, high = float(values.min()), float(values.max())
+    like_hu = low <= HU_AIR and high - low > 2 * abs(HU_AIR)
+    if whole or like_hu:
+        for dtype in (np.uint8, np.int16, np.uint16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return np.ascontiguousarray(np.rint(values).astype(dtype)), 1.0, 0.0
+    scale = (high - low) / UINT16_MAX
+    stored = np.rint((values.astype(np.float64) - low) / scale).clip(0, UINT16_MAX)
+    return np.ascontiguousarray(stored.astype(np.uint16)), scale, low

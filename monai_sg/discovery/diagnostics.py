@@ -1,0 +1,147 @@
+"""Do the crops of a class show the same anatomy? Numbers and pictures of a pattern table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.cache import VolumeCache
+from ..data.records import PatternTable
+from ..utils.seeds import generator_for
+from .frames import Frames, make_frames
+
+logger = logging.getLogger(__name__)
+
+Request = tuple[str, list[list[int]]]
+
+
+@dataclass(frozen=True)
+class PatternCorrelation:
+    """Mean correlation of the crops of each class (C), beside that of the same place in random patients.
+
+    A class whose crops cannot be compared (fewer than two, or constant) has NaN.
+    """
+
+    labels: NDArray[np.int64]
+    within: NDArray[np.float64]
+    random: NDArray[np.float64]
+
+    @property
+    def mean_within(self) -> float:
+        """Mean over the classes of the correlation between neighbours."""
+        return float(np.nanmean(self.within))
+
+    @property
+    def mean_random(self) -> float:
+        """Mean over the classes of the correlation between random patients."""
+        return float(np.nanmean(self.random))
+
+
+def pattern_correlation(
+    cache: VolumeCache,
+    table: PatternTable,
+    intensity_range: tuple[float, float],
+    size: Sequence[int] | None = None,
+    patients: int = 16,
+    ids: Sequence[str] | None = None,
+    seed: int = 0,
+) -> PatternCorrelation:
+    """Compare the crops of each class pairwise, in its nearest patients and in as many random ones.
+
+    "Within" takes the class's first training crops at resolution 1; "random" takes the crops at the same anchor in
+    patients drawn from ``ids``, without replacement. The correlation is Pearson's over the voxels of two crops.
+
+    Args:
+        cache: the cached images.
+        table: the patterns.
+        intensity_range: physical values between which crops are clipped.
+        size: voxels to which crops are read; half the crop size if ``None``.
+        patients: most patients per class.
+        ids: training images; ``None`` is every cached image that no validation or test box uses.
+        seed: of the random patients.
+    """
+    size = tuple(size) if size is not None else tuple(max(1, edge // 2) for edge in table.grid["crop_size"])
+    names = _training_ids(cache, table) if ids is None else ids
+    frames = make_frames(cache, names, table.grid["frame"], table.grid["crop_size"], table.grid["spacing"])
+    near = _exact_boxes(table, patients)
+    values = []
+    for requests in (near, _random_boxes(frames, table, [len(boxes) for boxes in near], seed)):
+        crops = _read(cache, requests, size)
+        values.append(np.asarray([_mean_correlation(own.clamp(*intensity_range)) for own in crops]))
+    result = PatternCorrelation(np.arange(table.num_classes), *values)
+    logger.info(
+        "Crops of a class correlate by %.2f in its neighbours and by %.2f in random patients (mean of %d classes).",
+        *(result.mean_within, result.mean_random, table.num_classes),
+    )
+    return result
+
+
+def sample_crops(cache: VolumeCache, table: PatternTable, labels: Sequence[int], n: int) -> NDArray[np.float32]:
+    """Return training crops at resolution 1 of some classes, nearest patients first, for a montage.
+
+    Returns:
+        physical units, (len(labels), n, *crop_size), with fewer than ``n`` if a class has fewer.
+
+    Raises:
+        ValueError: for a label that the table lacks.
+    """
+    unknown = sorted(set(labels) - set(range(table.num_classes)))
+    if unknown:
+        raise ValueError(f"The labels {unknown} are not among the {table.num_classes} classes of the table.")
+    boxes = _exact_boxes(table, n)
+    count = min(len(boxes[label]) for label in labels)
+    crops = _read(cache, [boxes[label][:count] for label in labels], table.grid["crop_size"])
+    return np.stack([own.numpy() for own in crops])
+
+
+def _exact_boxes(table: PatternTable, count: int) -> list[list[Request]]:
+    """Return the first ``count`` training boxes at resolution 1 of each class."""
+    boxes: list[list[Request]] = [[] for _ in range(table.num_classes)]
+    for row in table.training:
+        if row["scale"] == 1 and len(boxes[row["label"]]) < count:
+            boxes[row["label"]].append((row["id"], row["box"]))
+    return boxes
+
+
+def _training_ids(cache: VolumeCache, table: PatternTable) -> list[str]:
+    """Return the cached images that are in no validation or test box."""
+    held_out = {row["id"] for row in [*table.validation, *table.test]}
+    return [name for name in cache.ids if name not in held_out]
+
+
+def _random_boxes(frames: Frames, table: PatternTable, counts: Sequence[int], seed: int) -> list[list[Request]]:
+    """Return, for each class, the boxes at its anchor in as many random images."""
+    generator = generator_for(seed, "random patients")
+    requests: list[list[Request]] = []
+    for row, count in zip(table.classes, counts, strict=True):
+        drawn = torch.randperm(len(frames.ids), generator=generator)[:count].numpy()
+        boxes = frames.boxes([row["anchor"]], drawn)[0][0].tolist()
+        requests.append([(frames.ids[index], box) for index, box in zip(drawn, boxes, strict=True)])
+    return requests
+
+
+def _read(cache: VolumeCache, requests: Sequence[Sequence[Request]], size: Sequence[int]) -> list[Tensor]:
+    """Read boxes image by image, whatever class they belong to; return crops (n, *size) per class."""
+    crops = [torch.empty((len(own), *size)) for own in requests]
+    order = [(name, label, place) for label, own in enumerate(requests) for place, (name, _) in enumerate(own)]
+    for name, label, place in sorted(order):
+        crops[label][place] = torch.from_numpy(cache.read_box(name, requests[label][place][1], size))
+    return crops
+
+
+def _mean_correlation(crops: Tensor) -> float:
+    """Return the mean of Pearson's correlation over all pairs of crops (n, *size); constant crops take no part."""
+    rows = crops.flatten(1).double()
+    rows = rows - rows.mean(dim=1, keepdim=True)
+    norms = rows.norm(dim=1, keepdim=True)
+    rows = (rows / norms)[norms[:, 0] > 0]
+    count = len(rows)
+    if count < 2:
+        return float("nan")
+    return float(((rows @ rows.T).sum() - count) / (count * (count - 1)))

@@ -1,0 +1,55 @@
+"""The learning curves of a run as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from ignite.engine import Engine, Events
+from monai.engines import Evaluator, Trainer
+
+from ..utils.distributed import rank
+from ..utils.files import write_atomic
+
+
+class History:
+    """Write one row per epoch to a CSV file: the trainer's metrics, the validator's, and the learning rate.
+
+    Rows after the epoch a resumed run starts from are replaced. Has to come after the handler that validates.
+
+    Args:
+        path: the CSV file.
+        validator: whose metrics are written, under ``validation_<name>``.
+    """
+
+    def __init__(self, path: str | Path, validator: Evaluator) -> None:
+        self.path = Path(path)
+        self.validator = validator
+
+    def attach(self, engine: Trainer) -> None:
+        """Attach to a trainer."""
+        if rank() == 0:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Add the row of the epoch that has just ended."""
+        epoch = engine.state.epoch
+        rows = [row for row in read_history(self.path) if row["epoch"] < epoch] if epoch > 1 else []
+        row = {"epoch": float(epoch), "learning_rate": engine.optimizer.param_groups[0]["lr"]}
+        row |= {name: float(value) for name, value in engine.state.metrics.items()}
+        row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
+        rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(row), restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomic(self.path, lambda file: file.write(text.getvalue().encode()))
+
+
+def read_history(path: str | Path) -> list[dict[str, float]]:
+    """Read the rows that `History` wrote; an absent file gives none."""
+    if not Path(path).is_file():
+        return []
+    with open(path, newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,0 +1,30 @@
+"""Automatic mixed precision that suits the device."""
+
+from __future__ import annotations
+
+import torch
+
+
+def amp_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes with it (CPUs, recent GPUs), else float16."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        return torch.float16
+    return torch.bfloat16
+
+
+def autocast(device: torch.device, enabled: bool) -> torch.autocast:
+    """Make the context in which networks run; unlike MONAI's own, it serves any device."""
+    return torch.autocast(device.type, dtype=amp_dtype(device), enabled=enabled)
+
+
+def gradient_scaler(device: torch.device, amp: bool) -> torch.amp.GradScaler:
+    """Make a gradient scaler that is active for float16 only."""
+    return torch.amp.GradScaler(device.type, enabled=amp and amp_dtype(device) == torch.float16)
+
+
+def amp_default(device: torch.device | str) -> bool:
+    """Return whether mixed precision pays on the device: GPUs, and CPUs with bfloat16 instructions."""
+    if torch.device(device).type == "cuda":
+        return True
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16", False))

@@ -1,0 +1,123 @@
+"""Look at what a run is about to use, say it, and stop early when it cannot work."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.cache import VolumeCache
+from ..networks.blocks import EncoderDecoder
+from ..utils.distributed import rank, world_size
+from .footprint import footprint
+from .workflow import check_command_line
+
+logger = logging.getLogger(__name__)
+
+GIB = 2**30
+
+
+class Preflight:
+    """First element of a bundle's ``run``: prints images, spacings, memory, device and steps, and checks them.
+
+    Args:
+        stage: name of the run.
+        data: training records of this run.
+        validation: validation records of this run.
+        cache: the images.
+        network: what is trained.
+        crop_size: spatial size that goes into the network, in voxels.
+        batch_size: crops in a step of one process.
+        epochs: number of epochs.
+        output_dir: where the run writes.
+        device: where it runs.
+        amp: whether activations take half the memory.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        data: Sequence[Any],
+        validation: Sequence[Any],
+        cache: VolumeCache,
+        network: EncoderDecoder,
+        crop_size: Sequence[int],
+        batch_size: int,
+        epochs: int,
+        output_dir: str | Path,
+        device: torch.device | str,
+        amp: bool = False,
+    ) -> None:
+        self.stage = stage
+        self.data, self.validation = data, validation
+        self.cache, self.network = cache, network
+        self.crop_size, self.batch_size, self.epochs = tuple(crop_size), batch_size, epochs
+        self.output_dir, self.device, self.amp = Path(output_dir), torch.device(device), amp
+
+    def __call__(self) -> None:
+        """Check and print.
+
+        Raises:
+            ValueError: nothing to train or validate on, a crop size the network cannot take, an unknown override.
+            OSError: the output folder cannot be written.
+        """
+        check_command_line()
+        self._check_data()
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        if rank() == 0:
+            for line in self.lines():
+                logger.info(line)
+
+    def _check_data(self) -> None:
+        for name, records in (("training", self.data), ("validation", self.validation)):
+            if len(records) == 0:
+                raise ValueError(
+                    f"{self.stage} has no {name} data among the {len(self.cache.ids)} readable images "
+                    f"({len(self.cache.skipped)} were skipped); add patients or change the split in the data list."
+                )
+        divisor = self.network.size_divisor
+        if any(size % divisor or size < divisor for size in self.crop_size):
+            fitting = [max(divisor, round(size / divisor) * divisor) for size in self.crop_size]
+            raise ValueError(
+                f"The size {list(self.crop_size)} cannot go through the network: each size must be a multiple of "
+                f"{divisor}, for example {fitting}."
+            )
+
+    def lines(self) -> list[str]:
+        """Return what is printed, a line per fact."""
+        entries = [self.cache.entry(name) for name in self.cache.ids]
+        spacings = np.array([entry.spacing for entry in entries])
+        small = sum(any(s < c for s, c in zip(e.shape, self.crop_size, strict=True)) for e in entries)
+        cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
+        steps = max(1, len(self.data) // (self.batch_size * world_size()))
+        lines = [
+            f"{self.stage}: {len(entries)} images, {len(self.cache.skipped)} skipped; "
+            f"spacing {_range(spacings)} mm; shape {_range(np.array([entry.shape for entry in entries]))} voxels",
+            f"{self.stage}: {len(self.data)} training and {len(self.validation)} validation items of "
+            f"{'x'.join(map(str, self.crop_size))}, {steps} steps of {self.batch_size} in each of {self.epochs} epochs",
+            f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
+            f"{cost.parameters / 1e6:.1f} M parameters, about {cost.memory / GIB:.1f} GiB and "
+            f"{cost.operations / 1e12:.2f} TFLOP a step, {cost.operations * steps * self.epochs / 1e15:.3g} PFLOP in all",
+            f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
+            f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
+        ]
+        if small:
+            lines.append(f"{self.stage}: {small} images are smaller than the crop along an axis and are padded there")
+        return lines
+
+    def _device_name(self) -> str:
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+            return f"{torch.cuda.get_device_name(self.device)} with {free / GIB:.0f} GiB free"
+        return f"{self.device.type} with {torch.get_num_threads()} threads"
+
+
+def _range(values: np.ndarray) -> str:
+    """Return least and greatest value per axis, for example ``0.7-1.4 x 0.7-1.4 x 2-5``."""
+    pairs = zip(values.min(0), values.max(0), strict=True)
+    return " x ".join(f"{low:g}" if low == high else f"{low:.4g}-{high:.4g}" for low, high in pairs)

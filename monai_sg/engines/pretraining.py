@@ -1,0 +1,155 @@
+"""MONAI engines that train and validate a pre-training method."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from ignite.metrics import Metric
+from monai.engines import Evaluator, Trainer
+from monai.inferers import Inferer, SimpleInferer
+from monai.utils import convert_to_tensor
+from torch.utils.data import DataLoader
+
+from ..utils.distributed import rank, unwrapped
+from ..utils.seeds import generator_for
+from .precision import autocast, gradient_scaler
+
+
+def on_device(batch: dict[str, Any], device: torch.device, non_blocking: bool) -> dict[str, Any]:
+    """Move the tensors of a batch to the device as plain tensors; other entries stay as they are."""
+    moved = {}
+    for key, value in batch.items():
+        if isinstance(value, torch.Tensor):
+            value = convert_to_tensor(value, track_meta=False).to(device, non_blocking=non_blocking)
+        moved[key] = value
+    return moved
+
+
+class PretrainingTrainer(Trainer):
+    """Train a `PretrainingMethod`: the loss is the method's own, the random numbers of a step come from (seed, step).
+
+    Mixed precision works on every device; the gradient scaler is active for float16 only.
+
+    Args:
+        device: where to train.
+        max_epochs: number of epochs.
+        train_data_loader: gives dictionaries with ``image`` and whatever else the method needs.
+        network: the method, wrapped for distributed training or not.
+        optimizer: of the method's parameters.
+        seed: of the random numbers of all steps.
+        inferer: calls the network, as everywhere in MONAI.
+        key_train_metric: metrics of the method's output, the first is the key metric.
+        additional_metrics: further metrics.
+        train_handlers: handlers with ``attach``.
+        amp: whether to use automatic mixed precision.
+        compile: whether to compile the method.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str,
+        max_epochs: int,
+        train_data_loader: DataLoader,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        seed: int = 0,
+        inferer: Inferer | None = None,
+        key_train_metric: dict[str, Metric] | None = None,
+        additional_metrics: dict[str, Metric] | None = None,
+        train_handlers: Sequence[Any] | None = None,
+        amp: bool = False,
+        compile: bool = False,
+    ) -> None:
+        super().__init__(
+            device=device,
+            max_epochs=max_epochs,
+            data_loader=train_data_loader,
+            non_blocking=True,
+            key_metric=key_train_metric,
+            additional_metrics=additional_metrics,
+            handlers=train_handlers,
+            amp=amp,
+            decollate=False,
+        )
+        self.method = unwrapped(network)
+        self.network = torch.compile(network) if compile else network
+        self.optimizer = optimizer
+        self.seed = seed
+        self.inferer = SimpleInferer() if inferer is None else inferer
+
+    def run(self) -> None:  # type: ignore[override]
+        """Train up to ``max_epochs``; a resume handler may start it later than the first epoch."""
+        self.scaler = gradient_scaler(self.state.device, self.amp)
+        super(Trainer, self).run()
+
+    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, torch.Tensor]:
+        device = self.state.device
+        batch = on_device(batchdata, device, self.non_blocking)
+        generator = generator_for(self.seed, "step", self.state.iteration, rank(), device=device)
+        params = self.method.sample(batch, generator)
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(device, self.amp):
+            output = self.inferer(batch, self.network, params)
+        self.scaler.scale(output["loss"]).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return {**output, "loss": output["loss"].detach()}
+
+
+class PretrainingEvaluator(Evaluator):
+    """Validate a `PretrainingMethod` with the same corruptions every time.
+
+    Args:
+        device: where to run.
+        val_data_loader: gives dictionaries with ``image`` and whatever else the method needs.
+        network: the method, unwrapped.
+        seed: of the corruptions, which depend on it and the number of the batch.
+        inferer: calls the network.
+        key_val_metric: metrics of the method's output, the first is the key metric, of which less is better.
+        additional_metrics: further metrics.
+        metric_cmp_fn: whether a value (first) is better than the best so far (second).
+        val_handlers: handlers with ``attach``.
+        amp: whether to use automatic mixed precision.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str,
+        val_data_loader: DataLoader,
+        network: torch.nn.Module,
+        seed: int = 0,
+        inferer: Inferer | None = None,
+        key_val_metric: dict[str, Metric] | None = None,
+        additional_metrics: dict[str, Metric] | None = None,
+        metric_cmp_fn: Callable[[float, float], bool] = operator.lt,
+        val_handlers: Sequence[Any] | None = None,
+        amp: bool = False,
+    ) -> None:
+        super().__init__(
+            device=device,
+            val_data_loader=val_data_loader,
+            non_blocking=True,
+            key_val_metric=key_val_metric,
+            additional_metrics=additional_metrics,
+            metric_cmp_fn=metric_cmp_fn,
+            val_handlers=val_handlers,
+            amp=amp,
+            decollate=False,
+        )
+        self.network = network
+        self.seed = seed
+        self.inferer = SimpleInferer() if inferer is None else inferer
+
+    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, torch.Tensor]:
+        device = self.state.device
+        batch = on_device(batchdata, device, self.non_blocking)
+        step = (self.state.iteration - 1) % self.state.epoch_length
+        params = self.network.sample(batch, generator_for(self.seed, "validation", step, rank(), device=device))
+        with self.mode(self.network), autocast(device, self.amp):
+            output = self.inferer(batch, self.network, params)
+        return {**output, **{name: value for name, value in batch.items() if isinstance(value, torch.Tensor)}}

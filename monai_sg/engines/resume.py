@@ -1,0 +1,88 @@
+"""Continue an interrupted run from its last finished epoch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.engines import Evaluator, Trainer
+
+from ..utils.distributed import rank
+from ..utils.files import write_atomic
+from .run_record import RunRecord
+
+logger = logging.getLogger(__name__)
+
+
+class Resume:
+    """Save the whole training state after every epoch and load it when the same run is started again.
+
+    The state is that of ``objects``, the gradient scaler, the number of the epoch, the learning curves, and the best
+    metric of trainer and validator, so that a worse model after a restart never replaces a better one. No generator is
+    saved, for all randomness is a function of seed, epoch and step. When the run ends the state is removed: running
+    again then starts anew. Has to be the last of the handlers of the trainer.
+
+    Args:
+        path: file of the state, in the output folder.
+        objects: name to anything with ``state_dict`` and ``load_state_dict``: method, optimizer, scheduler, early stop.
+        validator: whose best metric is kept.
+        record: the stage's entry in ``run.json``; another run's folder is refused with the difference.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        objects: Mapping[str, Any],
+        validator: Evaluator,
+        record: RunRecord,
+    ) -> None:
+        self.path = Path(path)
+        self.objects = dict(objects)
+        self.validator = validator
+        self.record = record
+
+    def attach(self, engine: Trainer) -> None:
+        """Attach to a trainer."""
+        engine.add_event_handler(Events.STARTED, self.load)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def load(self, engine: Engine) -> None:
+        """Continue after the last finished epoch, if there is one; raises ``ValueError`` for another run's folder."""
+        self.record.check()
+        if not self.path.is_file():
+            if rank() == 0:
+                self.record.write(finished=False)
+            return
+        state = torch.load(self.path, map_location=engine.state.device, weights_only=True)
+        for name, item in self.objects.items():
+            item.load_state_dict(state["objects"][name])
+        engine.scaler.load_state_dict(state["scaler"])
+        for target, values in ((engine.state, state["trainer"]), (self.validator.state, state["validator"])):
+            for name, value in values.items():
+                setattr(target, name, value)
+        logger.info(f"Resumes after epoch {engine.state.epoch} of {engine.state.max_epochs} from {self.path}.")
+
+    def save(self, engine: Engine) -> None:
+        """Write the state of the epoch that has just ended."""
+        if rank() > 0:
+            return
+        best = ("best_metric", "best_metric_epoch")
+        state = {
+            "objects": {name: item.state_dict() for name, item in self.objects.items()},
+            "scaler": engine.scaler.state_dict(),
+            "trainer": {name: getattr(engine.state, name) for name in ("epoch", "iteration", *best)},
+            "validator": {name: getattr(self.validator.state, name) for name in best},
+        }
+        write_atomic(self.path, lambda file: torch.save(state, file))
+
+    def finish(self, engine: Engine) -> None:
+        """Note that the run has ended and remove its state."""
+        if rank() > 0:
+            return
+        self.record.write(finished=True, epochs=engine.state.epoch, max_epochs=engine.state.max_epochs)
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,95 @@
+"""A config workflow that refuses overrides of ids that do not exist."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+_WORKFLOW_FLAGS = {*inspect.signature(ConfigWorkflow.__init__).parameters, "args_file", "workflow_name"}
+
+
+def check_overrides(config_file: str | Sequence[str], names: Iterable[str]) -> None:
+    """Compare override ids with the ids of config files.
+
+    A new argument of a component that exists is let through, for its constructor checks it.
+
+    Args:
+        config_file: one or several files, merged in order.
+        names: ids as given on a command line, with ``::`` or ``#``.
+
+    Raises:
+        ValueError: an id does not exist; the sentence names the nearest one.
+    """
+    parser = ConfigParser()
+    parser.read_config([config_file] if isinstance(config_file, str | Path) else list(config_file))
+    for name in names:
+        path = name.replace("#", "::").split("::")
+        for depth in range(1, len(path) + 1):
+            parent = parser["::".join(path[: depth - 1])] if depth > 1 else parser.get()
+            if _has(parent, path[depth - 1]):
+                continue
+            if isinstance(parent, dict) and depth == len(path) and "_target_" in parent:
+                break
+            known = [key for key in parent if not key.startswith("_")] if isinstance(parent, dict) else []
+            nearest = difflib.get_close_matches(path[depth - 1], known, n=1, cutoff=0.5)
+            hint = "::".join([*path[: depth - 1], nearest[0]]) if nearest else ", ".join(known)
+            raise ValueError(
+                f"The override --{name} names no id of {config_file}; did you mean {hint}? Nothing was run."
+            )
+
+
+def _has(parent: Any, key: str) -> bool:
+    if isinstance(parent, list):
+        return key.isdigit() and int(key) < len(parent)
+    return isinstance(parent, dict) and key in parent
+
+
+def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split the arguments of ``python -m monai.bundle run`` into config files and override ids.
+
+    Returns:
+        config files and ids; both empty if the process was started in another way.
+    """
+    program = Path(arguments[0]).parts[-3:] if arguments else ()
+    if program != ("monai", "bundle", "__main__.py") or len(arguments) < 2 or arguments[1] != "run":
+        return [], []
+    flags: dict[str, str] = {}
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--"):
+            name, _, value = argument[2:].partition("=")
+            following = arguments[position + 1] if position + 1 < len(arguments) else ""
+            flags[name] = value or following
+    files = [file.strip(" '\"") for file in flags.get("config_file", "").strip("[]()").split(",") if file.strip()]
+    return files, [name for name in flags if name not in _WORKFLOW_FLAGS]
+
+
+def check_command_line() -> None:
+    """Check the overrides of a plain ``python -m monai.bundle run``; anything else is left alone."""
+    files, names = command_line_overrides(sys.argv)
+    if files:
+        check_overrides(files, names)
+
+
+class CheckedWorkflow(ConfigWorkflow):
+    """MONAI's workflow of a bundle config, which stops at an override whose id does not exist.
+
+    Use it with ``python -m monai.bundle run --workflow_name monai_sg.engines.workflow.CheckedWorkflow``. The commands
+    of this package use it always.
+
+    Args:
+        config_file: one or several config files.
+        kwargs: arguments of ``monai.bundle.ConfigWorkflow`` and overrides.
+
+    Raises:
+        ValueError: an override names no id.
+    """
+
+    def __init__(self, config_file: str | Sequence[str], **kwargs: Any) -> None:
+        check_overrides(config_file, [name for name in kwargs if name not in _WORKFLOW_FLAGS])
+        super().__init__(config_file=config_file, **kwargs)

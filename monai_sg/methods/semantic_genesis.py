@@ -1,0 +1,84 @@
+"""Classify and restore crops of discovered anatomical patterns."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from ..networks.blocks import EncoderDecoder
+from ..transforms.corruption import Corruption
+from .base import Batch, Params, PretrainingMethod
+from .restoration import error_per_crop
+
+
+class SemanticGenesis(PretrainingMethod):
+    r"""Joint self-classification and self-restoration, :math:`L = \lambda_{rec} L_{rec} + \lambda_{cls} L_{cls}`.
+
+    Both branches see the corrupted crop; :math:`L_{cls}` is the cross-entropy of the pseudo label, :math:`L_{rec}` the
+    mean squared error to the original crop. With ``lambda_rec=0`` it is the first stage, self-classification: the
+    decoder is frozen and not run. (Haghighi et al., MICCAI 2020, section 2.)
+
+    Args:
+        network: encoder and decoder; the sigmoid of its logits is the restored intensity in [0, 1].
+        head: gives logits ``(B, num_classes)`` of the encoder's deepest feature map.
+        corruption: what is undone.
+        lambda_rec: weight of the restoration loss.
+        lambda_cls: weight of the classification loss.
+
+    Raises:
+        ValueError: a weight is negative, or ``lambda_cls`` is zero (take `Restoration`).
+    """
+
+    def __init__(
+        self,
+        network: EncoderDecoder,
+        head: nn.Module,
+        corruption: Corruption,
+        lambda_rec: float = 1.0,
+        lambda_cls: float = 0.01,
+    ) -> None:
+        super().__init__(network)
+        if lambda_rec < 0 or lambda_cls <= 0:
+            raise ValueError(
+                f"lambda_rec is {lambda_rec} and lambda_cls {lambda_cls}; they must be >= 0 and > 0. "
+                "Without classification use the method Restoration."
+            )
+        self.head = head
+        self.corruption = corruption
+        self.lambda_rec = lambda_rec
+        self.lambda_cls = lambda_cls
+        if lambda_rec == 0:
+            for name in (network.decoder_key, network.head_key):
+                network.get_submodule(name).requires_grad_(False)
+
+    def sample(self, batch: Batch, generator: torch.Generator) -> Params:
+        """Draw the parameters of the corruption for ``batch["image"]``."""
+        return self.corruption.sample(batch["image"].shape, generator)
+
+    def classify(self, image: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(B, num_classes)`` of images ``(B, C, *spatial)`` as they are."""
+        return self.head(self.network.forward_features(image)[-1]).float()
+
+    def forward(self, batch: Batch, params: Params) -> dict[str, torch.Tensor]:
+        """Return ``loss``, the parts ``classification``, ``accuracy`` and, unless frozen, ``restoration``, all (B,).
+
+        The images ``corrupted`` and, unless the decoder is frozen, ``restored`` are given too.
+        """
+        corrupted = self.corruption.apply(batch["image"], params)
+        features = self.network.forward_features(corrupted)
+        logits = self.head(features[-1]).float()
+        losses = cross_entropy(logits, batch["label"], reduction="none")
+        output = {
+            "classification": losses.detach(),
+            "accuracy": (logits.argmax(1) == batch["label"]).float(),
+            "corrupted": corrupted,
+        }
+        loss = self.lambda_cls * losses.mean()
+        if self.lambda_rec > 0:
+            maps = self.network.forward_decoder(features)
+            restored = torch.sigmoid(self.network.head(maps[-1]).float())
+            errors = error_per_crop(restored, batch["image"])
+            loss = loss + self.lambda_rec * errors.mean()
+            output |= {"restoration": errors.detach(), "restored": restored.detach()}
+        return {"loss": loss, **output}

@@ -1,0 +1,28 @@
+"""The U-Net without skip connections (nsU-Net)."""
+
+from __future__ import annotations
+
+from .blocks import EncoderDecoder
+
+
+class NonSkipUNet(EncoderDecoder):
+    """U-Net without skip connections: nothing passes around the bottleneck, which must describe the image.
+
+    It is the auto-encoder of pattern discovery and the nsU-Net of PCRLv2, whose pyramid is what `forward_decoder`
+    returns. With ``width=32``, one input and one output channel and three dimensions it has 16,751,233 parameters; the
+    encoder is that of `GenesisUNet`. Returns logits. (Zhou et al., PCRLv2, TPAMI 2023.)
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the image.
+        out_channels: channels of the output.
+        width: channels of the first convolution.
+
+    Example:
+        >>> import torch
+        >>> NonSkipUNet(spatial_dims=2, width=4)(torch.rand(1, 1, 16, 16)).shape
+        torch.Size([1, 1, 16, 16])
+    """
+
+    def __init__(self, spatial_dims: int, in_channels: int = 1, out_channels: int = 1, width: int = 32) -> None:
+        super().__init__(spatial_dims, in_channels, out_channels, width, skips=False)

@@ -1,0 +1,88 @@
+"""What every corruption of image crops looks like: random parameters first, then a pure function of them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Params = dict[str, Tensor]
+"""Random parameters of a batch: every tensor has the batch as its first axis, so that ``value[i : i + 1]`` is one crop."""
+
+
+class Corruption(ABC):
+    """A random change of a batch of crops, split into drawing the parameters and applying them.
+
+    `sample` is eager and may look at random values. `apply` is a function of its arguments alone, without branches on
+    data, so that it can be compiled, and it never writes into its input.
+    """
+
+    @abstractmethod
+    def sample(self, shape: Sequence[int], generator: torch.Generator) -> Params:
+        """Draw independent parameters for each crop of a batch.
+
+        Args:
+            shape: shape ``(B, C, *spatial)`` of the batch, 2D or 3D.
+            generator: source of all random numbers; the parameters live on its device.
+
+        Returns:
+            tensors by name, each with B as its first axis.
+        """
+
+    @abstractmethod
+    def apply(self, x: Tensor, params: Params) -> Tensor:
+        """Corrupt a batch.
+
+        Args:
+            x: floating point batch ``(B, C, *spatial)`` with intensities in [0, 1].
+            params: what `sample` drew for this shape, on any device.
+
+        Returns:
+            a batch of the same shape, type and device.
+        """
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw parameters for ``x`` and apply them."""
+        return self.apply(x, self.sample(x.shape, generator))
+
+
+def split_shape(shape: Sequence[int]) -> tuple[int, int, tuple[int, ...]]:
+    """Split ``(B, C, *spatial)`` into batch, channels and spatial shape.
+
+    Raises:
+        ValueError: when the batch is neither 2D nor 3D.
+    """
+    if len(shape) not in (4, 5):
+        raise ValueError(f"A corruption needs a batch (B, C, *spatial) in 2D or 3D, got shape {tuple(shape)}.")
+    return shape[0], shape[1], tuple(shape[2:])
+
+
+def check_probability(name: str, value: float) -> float:
+    """Give ``value`` back when it is a probability.
+
+    Raises:
+        ValueError: when it is outside [0, 1].
+    """
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is {value}; a probability in [0, 1] is needed.")
+    return value
+
+
+def bernoulli(shape: Sequence[int] | int, prob: float, generator: torch.Generator) -> Tensor:
+    """Draw booleans that are true with probability ``prob``, on the device of the generator."""
+    size = (shape,) if isinstance(shape, int) else tuple(shape)
+    return torch.rand(size, generator=generator, device=generator.device) < prob
+
+
+def random_integers(low: Tensor, high: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw uniform int64 numbers from ``low`` to ``high``, both included, element by element."""
+    uniform = torch.rand(torch.broadcast_shapes(low.shape, high.shape), generator=generator, device=generator.device)
+    return low + (uniform * (high - low + 1)).long()
+
+
+def strides_of(spatial: Sequence[int]) -> tuple[int, ...]:
+    """Give the step in a flattened crop for one voxel along each axis."""
+    return tuple(math.prod(spatial[axis + 1 :]) for axis in range(len(spatial)))

@@ -1,0 +1,112 @@
+"""What in-painting and out-painting share: random boxes, their mask, and noise where the mask is set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .corruption import Corruption, Params, bernoulli, check_probability, random_integers, split_shape
+
+BORDER = 3
+"""Voxels between a box and the border of the crop, where the crop is large enough."""
+
+SMALLEST = 4
+"""Shortest axis that can be painted, in voxels."""
+
+
+class Boxes(NamedTuple):
+    """Boxes of each crop: first voxel and edge along each axis, both ``(B, boxes, D)``; an unused box has edge 0."""
+
+    start: Tensor
+    edge: Tensor
+
+
+class Painting(Corruption):
+    """Replace the voxels inside or outside of random boxes by noise.
+
+    Args:
+        prob: probability that a crop is painted.
+        boxes: largest number of boxes.
+        more_prob: probability that one more box follows.
+
+    Raises:
+        ValueError: when a probability is outside [0, 1], or there is not at least one box.
+    """
+
+    def __init__(self, prob: float = 1.0, boxes: int = 5, more_prob: float = 0.95) -> None:
+        if boxes < 1:
+            raise ValueError(f"boxes is {boxes}; at least 1 is needed.")
+        self.prob = check_probability("prob", prob)
+        self.more_prob = check_probability("more_prob", more_prob)
+        self.boxes = boxes
+
+    @abstractmethod
+    def sample_boxes(self, shape: Sequence[int], generator: torch.Generator) -> Boxes:
+        """Draw the boxes of each crop of a batch of this shape."""
+
+    @abstractmethod
+    def mask_of(self, boxes: Boxes, spatial: Sequence[int]) -> Tensor:
+        """Mark what is painted, ``(B, 1, *spatial)`` booleans."""
+
+    def sample(self, shape: Sequence[int], generator: torch.Generator) -> Params:
+        """Draw ``mask`` (B, 1, *spatial), true where painted, and ``noise`` (B, C, *spatial), U[0, 1) float32.
+
+        Raises:
+            ValueError: when an axis is shorter than 4 voxels.
+        """
+        batch, _, spatial = split_shape(shape)
+        painted = bernoulli(batch, self.prob, generator).view(-1, *[1] * (len(shape) - 1))
+        mask = self.mask_of(self.sample_boxes(shape, generator), spatial) & painted
+        return {"mask": mask, "noise": torch.rand(tuple(shape), generator=generator, device=generator.device)}
+
+    def apply(self, x: Tensor, params: Params) -> Tensor:
+        """Put the noise where the mask is set."""
+        return torch.where(params["mask"].to(x.device), params["noise"].to(x.device, x.dtype), x)
+
+
+def paintable(shape: Sequence[int], device: torch.device) -> Tensor:
+    """Give the spatial shape as a tensor ``(D,)``.
+
+    Raises:
+        ValueError: when an axis is shorter than 4 voxels, in which no box has room beside kept voxels.
+    """
+    spatial = split_shape(shape)[2]
+    if min(spatial) < SMALLEST:
+        raise ValueError(f"Crops of {spatial} voxels cannot be painted; every axis needs at least {SMALLEST} voxels.")
+    return torch.tensor(spatial, device=device)
+
+
+def place_boxes(edge: Tensor, sizes: Tensor, used: Tensor, generator: torch.Generator) -> Boxes:
+    """Put boxes at uniformly random places at least `BORDER` voxels, or as many as there are, from the borders.
+
+    Args:
+        edge: box edges ``(B, boxes, D)``.
+        sizes: voxels along each axis ``(D,)``.
+        used: which boxes exist ``(B, boxes)``.
+        generator: source of the places.
+
+    Returns:
+        the boxes.
+    """
+    border = ((sizes - edge) // 2).clamp(max=BORDER)
+    return Boxes(random_integers(border, sizes - edge - border, generator), edge * used[..., None])
+
+
+def inside(boxes: Boxes, spatial: Sequence[int]) -> Tensor:
+    """Mark the union of the boxes, ``(B, 1, *spatial)`` booleans."""
+    axes = len(spatial)
+    union: Tensor | None = None
+    for box in range(boxes.start.shape[1]):
+        mask = torch.ones((), dtype=torch.bool, device=boxes.start.device)
+        for axis, size in enumerate(spatial):
+            start, edge = boxes.start[:, box, axis, None], boxes.edge[:, box, axis, None]
+            voxel = torch.arange(size, device=start.device)
+            line = (voxel >= start) & (voxel < start + edge)
+            mask = mask & line.view(-1, *[size if other == axis else 1 for other in range(axes)])
+        union = mask if union is None else union | mask
+    assert union is not None
+    return union[:, None]

@@ -1,0 +1,21 @@
+"""Facts about the process group that hold with and without one."""
+
+from __future__ import annotations
+
+import torch.distributed as dist
+from torch import nn
+
+
+def rank() -> int:
+    """Return the rank of this process, 0 without a process group."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """Return the number of processes, 1 without a process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the module inside ``DistributedDataParallel``, or ``module`` itself."""
+    return module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module

@@ -1,0 +1,156 @@
+"""Weights enter a network when it is built, with a report, or are refused."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from ..networks.blocks import EncoderDecoder
+from .report import LoadReport, WeightsMismatchError
+
+logger = logging.getLogger(__name__)
+
+PARTS = ("encoder", "encoder_decoder")
+Module = TypeVar("Module", bound=nn.Module)
+Network = TypeVar("Network", bound=EncoderDecoder)
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read a plain state dict without unpickling anything but tensors.
+
+    Args:
+        path: file with a flat mapping of names to tensors, such as a bundle's ``models/model.pt``.
+
+    Returns:
+        the tensors on the CPU.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, holds Python objects, or holds no tensors.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"The weights {path} do not exist; check the path or leave it out.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{path} is not a file of plain weights ({reason}); nothing was loaded.") from error
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        kinds = sorted({type(value).__name__ for value in content.values()}) if isinstance(content, Mapping) else []
+        raise ValueError(f"{path} holds {kinds or type(content).__name__}, not a flat mapping of names to tensors.")
+    if not content:
+        raise ValueError(f"{path} holds no tensors; it may be the file of an interrupted export.")
+    return dict(content)
+
+
+def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], part: str, source: str) -> LoadReport:
+    """Copy the tensors of ``part`` into ``network`` where names and shapes agree.
+
+    Args:
+        network: is changed in place.
+        weights: name to tensor.
+        part: ``encoder``, or ``encoder_decoder``, which is everything but the head where shapes differ.
+        source: name used in the report.
+
+    Returns:
+        the report; nothing is refused here.
+    """
+    own = network.state_dict()
+    prefixes = (network.encoder_key,) if part == "encoder" else (network.encoder_key, network.decoder_key)
+    wanted = [name for name in own if name.split(".", 1)[0] in prefixes]
+    candidates = [name for name in own if name in wanted or (part != "encoder" and name in weights)]
+    report = LoadReport(source)
+    filled: dict[str, torch.Tensor] = {}
+    for name in candidates:
+        if name not in weights:
+            report.missing.append(name)
+        elif weights[name].shape != own[name].shape:
+            report.mismatched.append(f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}")
+        else:
+            filled[name] = weights[name]
+    report.matched = list(filled)
+    report.unexpected = [name for name in weights if name not in own]
+    report.share = sum(own[n].numel() for n in wanted if n in filled) / sum(own[n].numel() for n in wanted)
+    network.load_state_dict({**own, **filled})
+    return report
+
+
+def initialised(
+    network: Network,
+    path: str | Path | None = None,
+    part: str = "encoder_decoder",
+    device: torch.device | str = "cpu",
+    min_matched: float = 0.9,
+) -> Network:
+    """Put weights into a new network and the network on its device.
+
+    Args:
+        network: as `network_def` of a bundle builds it.
+        path: plain state dict; None leaves the random initialisation.
+        part: ``encoder`` or ``encoder_decoder``.
+        device: where the network goes; convolution weights are laid out channels last, the faster layout for them.
+        min_matched: least share of the elements of ``part`` of the network that must be filled, in [0, 1].
+
+    Returns:
+        the same network.
+
+    Raises:
+        WeightsMismatchError: less than ``min_matched`` was filled.
+        ValueError: ``part`` is unknown or the file is not a state dict.
+    """
+    if part not in PARTS:
+        raise ValueError(f"Part {part!r} of a network is unknown; take one of {PARTS}.")
+    if path is not None:
+        report = load_weights(network, read_weights(path), part, str(path))
+        if report.share < min_matched:
+            remedy = f"At least {min_matched:.0%} must fit: check that width and channels are those of the file."
+            raise WeightsMismatchError(report, remedy)
+        logger.info(str(report))
+    memory_format = {4: torch.channels_last, 5: torch.channels_last_3d}[network.get_submodule("head").weight.dim()]
+    return network.to(device=device, memory_format=memory_format)
+
+
+def restored(module: Module, path: str | Path | None, made_by: str) -> Module:
+    """Load every tensor of a saved module, such as a pre-training method with its heads.
+
+    Args:
+        module: is changed in place.
+        path: state dict written by a previous stage; None leaves the module as it is.
+        made_by: what writes ``path``, named when it is absent, with the way to go without.
+
+    Returns:
+        the same module.
+
+    Raises:
+        FileNotFoundError: ``path`` is absent.
+        WeightsMismatchError: a name or a shape differs.
+    """
+    if path is None:
+        return module
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. {made_by}")
+    weights, own = read_weights(path), module.state_dict()
+    shared = [name for name in own if name in weights]
+    report = LoadReport(
+        str(path),
+        matched=[name for name in shared if weights[name].shape == own[name].shape],
+        missing=[name for name in own if name not in weights],
+        unexpected=[name for name in weights if name not in own],
+        mismatched=[
+            f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
+            for name in shared
+            if weights[name].shape != own[name].shape
+        ],
+    )
+    report.share = sum(own[name].numel() for name in report.matched) / sum(value.numel() for value in own.values())
+    if report.missing or report.unexpected or report.mismatched:
+        raise WeightsMismatchError(report, "It was made with other settings (width, number of classes); make it again.")
+    module.load_state_dict(weights)
+    logger.info(f"Starts from {report}.")
+    return module

@@ -1,0 +1,52 @@
+"""What every test may ask for: real images, a device, a small phantom cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real-data", metavar="DIR", help="folder of public image sets; without it tests/real skips")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def real_data(request: pytest.FixtureRequest) -> Path:
+    given = request.config.getoption("--real-data")
+    if given is None:
+        pytest.skip("needs real images: pytest --real-data DIR")
+    folder = Path(given).resolve()
+    if not folder.is_dir():
+        pytest.fail(f"--real-data {given} is not a folder")
+    return folder
+
+
+def _needs_cuda() -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(_needs_cuda())
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    return torch.device(request.param)
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from monai_sg.data.phantom.ct import write_ct_cohort
+
+    folder = tmp_path_factory.mktemp("phantom_cohort")
+    write_ct_cohort(folder, patients=8, seed=0, shape=(64, 56, 48))
+    return folder

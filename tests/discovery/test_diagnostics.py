@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from monai_sg.data.cache import VolumeCache
+from monai_sg.data.records import Datalist, PatternTable
+from monai_sg.discovery.diagnostics import pattern_correlation, sample_crops
+from monai_sg.discovery.discover import discover
+from monai_sg.discovery.embed import Embedding
+
+HU = (-1000.0, 1000.0)
+
+
+@pytest.fixture(params=[(48, 48), (48, 48, 24)])
+def found(
+    request: pytest.FixtureRequest,
+    make_cache: Callable[..., VolumeCache],
+    random_features: Callable[..., Embedding],
+    split_ids: Callable[..., Datalist],
+) -> tuple[VolumeCache, PatternTable]:
+    cache = make_cache([request.param] * 10)
+    datalist = split_ids(cache.ids, validation=2)
+    crop = (12, 12, 8)[: len(request.param)]
+    return cache, discover(cache, datalist, random_features(cache.ids), crop_size=crop, num_classes=5)
+
+
+def test_correlation_equals_the_mean_over_pairs(found: tuple[VolumeCache, PatternTable]) -> None:
+    cache, table = found
+    size = tuple(table.grid["crop_size"])
+    result = pattern_correlation(cache, table, HU, size=size, patients=3)
+    boxes = [(row["id"], row["box"]) for row in table.training if row["label"] == 2 and row["scale"] == 1][:3]
+    crops = [cache.read_box(name, box, size).clip(*HU).ravel() for name, box in boxes]
+    pairs = [np.corrcoef(first, second)[0, 1] for first, second in combinations(crops, 2)]
+    assert result.within[2] == pytest.approx(np.mean(pairs))
+    assert result.mean_within == pytest.approx(result.within.mean())
+    assert result.labels.tolist() == list(range(5))
+    assert result.random.shape == (5,)
+
+
+def test_random_patients_depend_on_the_seed_and_are_for_training(found: tuple[VolumeCache, PatternTable]) -> None:
+    cache, table = found
+    first = pattern_correlation(cache, table, HU, patients=3)
+    assert np.array_equal(first.random, pattern_correlation(cache, table, HU, patients=3).random)
+    assert not np.array_equal(first.random, pattern_correlation(cache, table, HU, patients=3, seed=1).random)
+    training = pattern_correlation(cache, table, HU, patients=3, ids=cache.ids[:8])
+    assert np.array_equal(first.random, training.random)
+
+
+def test_constant_crops_have_no_correlation(found: tuple[VolumeCache, PatternTable]) -> None:
+    cache, table = found
+    assert np.isnan(pattern_correlation(cache, table, (2000.0, 3000.0)).within).all()
+
+
+def test_images_are_read_one_after_the_other(
+    found: tuple[VolumeCache, PatternTable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, table = found
+    read: list[str] = []
+    original = VolumeCache.array
+    monkeypatch.setattr(VolumeCache, "array", lambda self, name: read.append(name) or original(self, name))
+    sample_crops(cache, table, [0, 1, 2, 3, 4], 3)
+    assert read == sorted(read)
+
+
+def test_sampled_crops_start_with_the_reference(found: tuple[VolumeCache, PatternTable]) -> None:
+    cache, table = found
+    crops = sample_crops(cache, table, [3, 1], 2)
+    assert crops.shape == (2, 2, *table.grid["crop_size"])
+    first = next(row for row in table.training if row["label"] == 3)
+    assert np.array_equal(crops[0, 0], cache.read_box(first["id"], first["box"], table.grid["crop_size"]))
+    with pytest.raises(ValueError, match=r"labels \[9\] are not among the 5"):
+        sample_crops(cache, table, [9], 2)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from monai_sg.discovery.references import draw_references, neighbour_count, reference_count
+from monai_sg.utils.seeds import generator_for
+
+
+@pytest.mark.parametrize(
+    ("images", "asked", "expected"),
+    [(445, 200, 200), (444, 200, 199), (30, 200, 13), (7, 200, 3), (3, 200, 3), (5, 2, 2), (100000, 1000, 1000)],
+)
+def test_neighbours_are_at_most_45_percent_and_at_least_three(images: int, asked: int, expected: int) -> None:
+    assert neighbour_count(images, asked) == expected
+
+
+def test_more_neighbours_than_images_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        neighbour_count(100, 200)
+        neighbour_count(300, 200)
+        neighbour_count(445, 200)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO"]
+    assert caplog.messages[0] == "200 neighbours asked, but there are 100 training images: 45 are used (45 %)."
+    assert caplog.messages[2] == "Each class has 200 neighbours, 45 % of 445 training images."
+
+
+def test_two_images_are_too_few() -> None:
+    with pytest.raises(ValueError, match="2 training images .* at least 3"):
+        neighbour_count(2, 200)
+
+
+@pytest.mark.parametrize(
+    ("images", "neighbours", "classes", "per_reference", "expected"),
+    [
+        (445, 200, 44, None, 3),
+        (100000, 200, 44, None, 44),
+        (445, 200, 44, 44, 1),
+        (445, 200, 44, 1, 44),
+        (5, 3, 44, 1, 5),
+    ],
+)
+def test_references_can_cover_the_cohort(
+    images: int, neighbours: int, classes: int, per_reference: int | None, expected: int
+) -> None:
+    assert reference_count(images, neighbours, classes, per_reference) == expected
+
+
+def test_references_come_from_different_groups() -> None:
+    generator = torch.Generator().manual_seed(0)
+    groups = torch.eye(3).repeat_interleave(10, dim=0) * 10 + 0.1 * torch.rand(30, 3, generator=generator)
+    for seed in range(10):
+        drawn = draw_references(groups, 3, 10, generator_for(seed), np.ones(30, dtype=bool))
+        assert {row // 10 for row in drawn} == {0, 1, 2}
+
+
+def test_references_are_not_repeated_and_depend_on_the_seed_only() -> None:
+    features = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    drawn = draw_references(features, 12, 3, generator_for(1), np.ones(12, dtype=bool))
+    assert sorted(drawn) == list(range(12))
+    assert drawn == draw_references(features, 12, 3, generator_for(1), np.ones(12, dtype=bool))
+    assert drawn != draw_references(features, 12, 3, generator_for(2), np.ones(12, dtype=bool))
+
+
+def test_equal_features_and_short_volumes_do_not_stop_the_draw() -> None:
+    eligible = np.asarray([False, True, False, False, True])
+    drawn = draw_references(torch.ones(5, 4), 4, 2, generator_for(0), eligible)
+    assert set(drawn[:2]) == {1, 4}
+    assert len(set(drawn)) == 4
