@@ -61,8 +61,8 @@ def test_wheel_holds_every_module(wheel: Path) -> None:
 
 def test_installed_package_turns_scans_into_weights(bare_python: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     output = tmp_path / "output"
-    options = "--width 4 --epochs 1 --batch_size 2 --num_workers 0 --num_classes 4 --device cpu".split()
-    sizes = ("--crop_size", "[32,32,16]", "--overview_size", "[32,32,16]")
     places = ("--data", phantom_cohort, "--output", output)
-    _run(bare_python, "-m", "monai_sg", "pretrain", *places, *options, *sizes, cwd=tmp_path)
+    lengths = ("--epochs", "1", "--batch_size", "2", "--num_workers", "0", "--num_classes", "4")
+    sizes = ("--width", "4", "--crop_size", "[32,32,16]", "--overview_size", "[32,32,16]")
+    _run(bare_python, "-m", "monai_sg", "pretrain", *places, *lengths, *sizes, cwd=tmp_path)
     assert (output / "models" / "model.pt").stat().st_size > 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from .chain import STAGES, Chain
+from .pictures import draw_all
 
 BUNDLE = "semantic_genesis_ct_pretraining"
 
@@ -31,14 +31,18 @@ def pretrain(
     Returns:
         what was written, or the commands.
     """
-    folder = Path(os.path.abspath(output))
-    places = {
-        "dataset_dir": os.path.abspath(data),
-        "output_dir": str(folder),
-        "ckpt_dir": str(folder / "models"),
-    }
-    chain = Chain(bundle, {**places, **overrides}, STAGES if only is None else (only,))
+    chain = Chain(bundle, {**places(data, output), **overrides}, STAGES if only is None else (only,))
     if dry_run:
         return "\n".join(chain.commands())
     chain.run()
-    return f"The weights are in {folder / 'models' / 'model.pt'}."
+    if only is not None:
+        return f"{only} has finished in {output}."
+    pictures = draw_all(chain, Path(output) / "figures")
+    weights = Path(output) / "models" / "model.pt"
+    return "\n".join([f"weights  {weights}", *(f"picture  {path}" for path in pictures)])
+
+
+def places(data: str, output: str) -> dict[str, str]:
+    """Return the overrides that make a bundle read from ``data`` and write to ``output`` only."""
+    folder = Path(output).resolve()
+    return {"dataset_dir": str(Path(data).resolve()), "output_dir": str(folder), "ckpt_dir": str(folder / "models")}

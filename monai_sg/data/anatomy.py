@@ -18,7 +18,7 @@ LUNG_TOTAL_ML = 1000.0
 LUNG_HEIGHT_MM = 60.0
 LUNG_CUT = 0.01
 LUNG_SIDE = 0.1
-THIN = 0.03
+THIN = 0.02
 PURE_AIR_HU = -960.0
 FOREGROUND = 0.1
 
@@ -123,7 +123,7 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 def _box(mask: np.ndarray, steps: Sequence[int], shape: Sequence[int]) -> Box | None:
     """Return the bounding box of a coarse mask in voxels of the full image, or ``None`` if the mask is empty.
 
-    Ends where the mask has less than 3 % of its largest cross-section (the trachea above the lungs, a line or an
+    Ends where the mask has less than 2 % of its largest cross-section (the trachea above the lungs, a line or an
     elbow beside the body) do not count.
     """
     if not mask.any():

@@ -19,7 +19,6 @@ MAX_TILT_DEGREES = 1.0
 TAGS = [
     "SOPClassUID", "Modality", "SeriesInstanceUID", "PatientID", "ImageType", "NumberOfFrames", "SamplesPerPixel",
     "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
-    "PhotometricInterpretation", "SeriesDescription",
 ]  # fmt: skip
 
 
@@ -35,7 +34,6 @@ class Slice:
     spacing: tuple[float, float]
     position: tuple[float, ...]
     orientation: tuple[float, ...]
-    inverted: bool
 
     @property
     def is_film(self) -> bool:
@@ -97,7 +95,6 @@ def _slice_from(path: Path, header: pydicom.Dataset) -> Slice:
         spacing=(spacing[1], spacing[0]),
         position=_numbers(header, "ImagePositionPatient"),
         orientation=_numbers(header, "ImageOrientationPatient"),
-        inverted=str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1",
     )
 
 
@@ -164,33 +161,26 @@ def check_series(slices: list[Slice]) -> ImageHeader:
 
 
 def _check_gaps(ordered: list[Slice]) -> float:
-    """Return the distance of the slices in mm, or refuse uneven ones and a tilted gantry."""
+    """Return the distance of the slices in mm, or refuse repeated and uneven ones and a tilted gantry."""
     positions = np.array([item.position for item in ordered])
     along = positions @ _normal(ordered[0])
-    gaps = np.diff(along)
     repeats = Counter(np.round(along, 2).tolist())
-    if len(repeats) < len(ordered):
-        if len(set(repeats.values())) == 1:
-            raise UnusableImageError(
-                f"has {repeats.most_common(1)[0][1]} images at each of {len(repeats)} positions (time points or phases)"
-            )
-        position, number = repeats.most_common(1)[0]
-        raise UnusableImageError(f"has duplicate slices: {number} at {position:.2f} mm")
-    problems = []
+    position, number = repeats.most_common(1)[0]
+    if number > 1 and len(set(repeats.values())) == 1:
+        raise UnusableImageError(f"has {number} images at each of {len(repeats)} positions (time points or phases)")
+    problems = [f"duplicate slices ({number} at {position:.2f} mm)"] if number > 1 else []
+    places = np.array(sorted(repeats)) if number > 1 else along
+    gaps = np.diff(places)
     step = float(np.median(gaps))
     odd = np.flatnonzero(np.abs(gaps - step) > GAP_TOLERANCE * step)
     if odd.size:
-        first = odd[0]
         multiple = gaps[odd] / step
         missing = bool((np.abs(multiple - multiple.round()) < GAP_TOLERANCE).all() and (multiple > 1.5).all())
-        kind = f"{int((multiple.round() - 1).sum())} missing slices" if missing else "a variable distance of slices"
-        problems.append(
-            f"{kind}: {gaps[first]:.2f} mm between {along[first]:.2f} and {along[first + 1]:.2f} mm, "
-            f"usually {step:.2f} mm"
-        )
+        kind = "missing slices" if missing else "a variable distance of slices"
+        start, stop = places[odd[0]], places[odd[0] + 1]
+        problems.append(f"{kind} ({stop - start:.2f} mm from {start:.2f} to {stop:.2f} mm, usually {step:.2f} mm)")
     path = positions[-1] - positions[0]
-    cosine = np.clip((along[-1] - along[0]) / np.linalg.norm(path), -1, 1)
-    tilt = float(np.degrees(np.arccos(cosine)))
+    tilt = float(np.degrees(np.arccos(np.clip((along[-1] - along[0]) / np.linalg.norm(path), -1, 1))))
     if tilt > MAX_TILT_DEGREES:
         problems.append(f"a gantry tilt of {tilt:.1f} degrees")
     if problems:

@@ -104,7 +104,7 @@ def _nifti(path: Path) -> ImageHeader:
         raise UnusableImageError("is a label map according to its header (intent code 1002)")
     shape = check_shape(image.shape)
     _check_affine(image.affine)
-    _check_length(path, int(header.get_data_offset()) + prod(image.shape) * dtype.itemsize)
+    _check_length(path, image.dataobj.offset + prod(image.shape) * dtype.itemsize)
     spacing = np.linalg.norm(image.affine[:3, :3], axis=0)[: len(shape)]
     return ImageHeader(shape, tuple(float(value) for value in spacing))
 

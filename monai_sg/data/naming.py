@@ -80,6 +80,14 @@ def _safe(name: str) -> str:
     return safe
 
 
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a patient pattern; ``ValueError`` with a sentence if it is no regular expression."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"patient_pattern {pattern!r} is not a regular expression: {error}.") from error
+
+
 def patient_in(path: str, pattern: re.Pattern[str]) -> str | None:
     """Return the patient that ``pattern`` finds in a relative path: its first group, or the whole match."""
     found = pattern.search(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from tqdm import tqdm
 
 from .dicom import Slice, check_series, is_dicom, read_slice
 from .formats import ARCHIVES, SUFFIXES, UnusableImageError, read_header, stem_of, suffix_of
-from .naming import PLACEHOLDERS, label_reason, patient_in, unique_ids
+from .naming import PLACEHOLDERS, compile_pattern, label_reason, patient_in, unique_ids
 from .records import SPLITS, Datalist
 from .splits import FRACTIONS, split_by_patient
 
@@ -207,7 +206,7 @@ def _of_one_kind(found: list[_Found], spatial_dims: int | None) -> tuple[list[_F
 def _records(found: list[_Found], folder_name: str, patient_pattern: str | None) -> list[dict[str, str]]:
     """Give each image its id and patient."""
     ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
-    pattern = re.compile(patient_pattern) if patient_pattern else None
+    pattern = compile_pattern(patient_pattern) if patient_pattern else None
     records, unknown = [], []
     for item, name in zip(found, ids, strict=True):
         patient = patient_in(str(item.path), pattern) if pattern else None

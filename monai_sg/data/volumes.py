@@ -16,7 +16,7 @@ from monai.data.meta_tensor import MetaTensor
 from monai.transforms.spatial.array import Orientation, Spacing
 from PIL import Image
 
-from .dicom import files_of_series, read_slice
+from .dicom import files_of_series
 from .formats import ITK, NIFTI, NUMPY, SUFFIXES, UnusableImageError, check_shape, suffix_of
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 MAX_NOT_FINITE = 0.5
 UINT16_MAX = 65535
 HU_AIR = -500
+PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_volume(source: Path, series: str | None = None, spacing: Sequence[float
     """
     values, affine = _load(source, series)
     values = _finite(values.reshape(check_shape(values.shape)), source)
-    whole = all(np.array_equal(plane, np.rint(plane)) for plane in values)
+    whole = _is_whole(values)
     if values.ndim == 3:
         turned = cast(MetaTensor, Orientation(axcodes="RAS", labels=None)(_meta_tensor(values, affine)))
         values, affine = np.asarray(turned[0]), np.asarray(turned.affine)
@@ -79,8 +80,7 @@ def _load(source: Path, series: str | None) -> tuple[np.ndarray, np.ndarray]:
         return _from_dicom(files_of_series(source, series or ""))
     suffix = suffix_of(source)
     if suffix not in SUFFIXES:
-        values, affine = _from_dicom([source])
-        return (values.max() + values.min() - values if read_slice(source).inverted else values), affine
+        return _from_dicom([source])
     readers: dict[str, ImageReader] = {
         **dict.fromkeys(NIFTI, NibabelReader()),
         **dict.fromkeys(ITK, ITKReader()),
@@ -91,7 +91,7 @@ def _load(source: Path, series: str | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _from_dicom(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Read slices, given in order, or one film, with ITK, which applies slope and intercept."""
+    """Read slices, given in order, or one film, with ITK: it applies slope and intercept and inverts MONOCHROME1."""
     names = [str(file) for file in files]
     array, meta = ITKReader().get_data(itk.imread(names if len(names) > 1 else names[0], itk.F))
     return _canonical(array if len(names) > 1 else array.reshape(array.shape[:2]), meta)
@@ -130,6 +130,13 @@ def _finite(values: np.ndarray, source: Path) -> np.ndarray:
     if low == high:
         raise UnusableImageError(f"has the same value {low:g} in every voxel")
     return values
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    """Return whether all values are whole numbers, looked at in pieces in the order of memory."""
+    line = values.ravel(order="K")
+    pieces = (line[start : start + PIECE] for start in range(0, line.size, PIECE))
+    return all(np.array_equal(piece, np.rint(piece)) for piece in pieces)
 
 
 def _resample(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

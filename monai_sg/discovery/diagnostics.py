@@ -35,12 +35,12 @@ class PatternCorrelation:
     @property
     def mean_within(self) -> float:
         """Mean over the classes of the correlation between neighbours."""
-        return float(np.nanmean(self.within))
+        return _mean(self.within)
 
     @property
     def mean_random(self) -> float:
         """Mean over the classes of the correlation between random patients."""
-        return float(np.nanmean(self.random))
+        return _mean(self.random)
 
 
 def pattern_correlation(
@@ -73,7 +73,7 @@ def pattern_correlation(
     values = []
     for requests in (near, _random_boxes(frames, table, [len(boxes) for boxes in near], seed)):
         crops = _read(cache, requests, size)
-        values.append(np.asarray([_mean_correlation(own.clamp(*intensity_range)) for own in crops]))
+        values.append(np.asarray([mean_correlation(own.clamp(*intensity_range)) for own in crops]))
     result = PatternCorrelation(np.arange(table.num_classes), *values)
     logger.info(
         "Crops of a class correlate by %.2f in its neighbours and by %.2f in random patients (mean of %d classes).",
@@ -97,6 +97,20 @@ def sample_crops(cache: VolumeCache, table: PatternTable, labels: Sequence[int],
     boxes = _exact_boxes(table, n)
     count = min(len(boxes[label]) for label in labels)
     crops = _read(cache, [boxes[label][:count] for label in labels], table.grid["crop_size"])
+    return np.stack([own.numpy() for own in crops])
+
+
+def random_crops(
+    cache: VolumeCache, table: PatternTable, labels: Sequence[int], n: int, ids: Sequence[str], seed: int = 0
+) -> NDArray[np.float32]:
+    """Return the crops at the anchors of some classes in random patients of ``ids``, beside `sample_crops`.
+
+    Returns:
+        physical units, (len(labels), n, *crop_size), with fewer than ``n`` if there are fewer patients.
+    """
+    frames = make_frames(cache, ids, *(table.grid[key] for key in ("frame", "crop_size", "spacing")))
+    boxes = _random_boxes(frames, table, [n] * table.num_classes, seed)
+    crops = _read(cache, [boxes[label] for label in labels], table.grid["crop_size"])
     return np.stack([own.numpy() for own in crops])
 
 
@@ -135,7 +149,7 @@ def _read(cache: VolumeCache, requests: Sequence[Sequence[Request]], size: Seque
     return crops
 
 
-def _mean_correlation(crops: Tensor) -> float:
+def mean_correlation(crops: Tensor) -> float:
     """Return the mean of Pearson's correlation over all pairs of crops (n, *size); constant crops take no part."""
     rows = crops.flatten(1).double()
     rows = rows - rows.mean(dim=1, keepdim=True)
@@ -145,3 +159,9 @@ def _mean_correlation(crops: Tensor) -> float:
     if count < 2:
         return float("nan")
     return float(((rows @ rows.T).sum() - count) / (count * (count - 1)))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of what is not NaN; NaN if nothing is left."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

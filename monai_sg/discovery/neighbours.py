@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_BLOCK_ELEMENTS = 1 << 24
+_BLOCK_ELEMENTS = 1 << 22
+_ROUNDING = 1e-12
 
 
-def nearest(queries: Tensor, database: Tensor, k: int, chunk: int = 16384) -> tuple[Tensor, Tensor]:
+def nearest(queries: Tensor, database: Tensor, k: int, chunk: int = 4096) -> tuple[Tensor, Tensor]:
     """Find the ``k`` rows of the database with the smallest Euclidean distance to each query.
 
     The database is compared chunk by chunk with matrix products in double precision; what may be among the ``k``
     nearest is compared again by differences, so that the answer is exact, equal rows have distance 0, and rows at the
-    same distance come in the order of their index. Beside the two tensors about 0.5 GB is used, however many rows.
+    same distance come in the order of their index. Beside the two tensors a few hundred MB are used, however many rows.
 
     Args:
         queries: (Q, D).
@@ -45,29 +46,29 @@ def _nearest_block(queries: Tensor, database: Tensor, k: int, chunk: int) -> tup
     best = queries.new_zeros((len(queries), 0))
     index = torch.zeros((len(queries), 0), dtype=torch.int64, device=queries.device)
     for start in range(0, len(database), chunk):
-        part = database[start : start + chunk].double()
-        squared, local = _exact_candidates(queries, part, min(k, len(part)))
+        worst = best[:, -1:] if best.shape[1] == k else torch.full_like(queries[:, :1], torch.inf)
+        squared, local = _candidates(queries, database[start : start + chunk].double(), k, worst)
         best, index = torch.cat([best, squared], dim=1), torch.cat([index, local + start], dim=1)
         best, order = best.sort(dim=1, stable=True)
         best, index = best[:, :k], index.gather(1, order[:, :k])
     return best, index
 
 
-def _exact_candidates(queries: Tensor, part: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the ``k`` nearest rows of one chunk with exact squared distances, ties by index."""
+def _candidates(queries: Tensor, part: Tensor, k: int, worst: Tensor) -> tuple[Tensor, Tensor]:
+    """Return exact squared distances and rows, by index, of what in one chunk may be among the ``k`` nearest.
+
+    ``worst`` (Q, 1) is the largest squared distance among the ``k`` nearest of the chunks before.
+    """
     query_norm, norm = queries.square().sum(1, keepdim=True), part.square().sum(1)
     if not bool(torch.isfinite(query_norm).all() and torch.isfinite(norm).all()):
         raise ValueError("Features hold values that are not finite; embed the images again with a trained network.")
     squared = torch.addmm(query_norm + norm, queries, part.T, alpha=-2)
-    bound = squared.kthvalue(k, dim=1, keepdim=True).values + 1e-12 * (query_norm + norm.max())
-    width = int((squared <= bound).sum(1).max())
+    rounding = _ROUNDING * (query_norm + norm.max())
+    width = int((squared <= worst + rounding).sum(1).max())
+    if width > k:
+        worst = torch.minimum(worst, squared.kthvalue(k, dim=1, keepdim=True).values)
+        width = int((squared <= worst + rounding).sum(1).max())
     candidates = squared.topk(width, dim=1, largest=False).indices.sort(dim=1).values
-    rows = max(1, _BLOCK_ELEMENTS // (width * queries.shape[1]))
-    exact = torch.cat(
-        [
-            (part[places] - block[:, None]).square().sum(-1)
-            for block, places in zip(queries.split(rows), candidates.split(rows), strict=True)
-        ]
-    )
-    exact, order = exact.sort(dim=1, stable=True)
-    return exact[:, :k], candidates.gather(1, order[:, :k])
+    blocks = candidates.split(max(1, _BLOCK_ELEMENTS // max(1, width * queries.shape[1])))
+    pairs = zip(queries.split(len(blocks[0])), blocks, strict=True)
+    return torch.cat([(part[rows] - block[:, None]).square().sum(-1) for block, rows in pairs]), candidates

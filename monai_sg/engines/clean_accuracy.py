@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import torch
 from ignite.exceptions import NotComputableError
 from ignite.metrics import Metric
@@ -22,7 +24,7 @@ class CleanAccuracy(Metric):
     def __init__(self, method: SemanticGenesis, num_classes: int) -> None:
         self.method = method
         self.num_classes = num_classes
-        super().__init__()
+        super().__init__(output_transform=itemgetter("image", "label"))
 
     @reinit__is_reduced
     def reset(self) -> None:
@@ -31,11 +33,11 @@ class CleanAccuracy(Metric):
         self._seen = torch.zeros(self.num_classes, dtype=torch.float64)
 
     @reinit__is_reduced
-    def update(self, output: dict[str, torch.Tensor]) -> None:
-        """Add a batch with ``image`` ``(B, 1, *spatial)`` and ``label`` ``(B,)``."""
+    def update(self, output: tuple[torch.Tensor, torch.Tensor]) -> None:
+        """Add a batch of images ``(B, 1, *spatial)`` and labels ``(B,)``."""
+        image, label = output
         with eval_mode(self.method):
-            predicted = self.method.classify(output["image"]).argmax(1)
-        label = output["label"].long()
+            predicted = self.method.classify(image).argmax(1)
         self._right += torch.bincount(label[predicted == label], minlength=self.num_classes).cpu()
         self._seen += torch.bincount(label, minlength=self.num_classes).cpu()
 

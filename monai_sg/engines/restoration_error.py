@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ class RestorationError(Metric):
             raise ValueError(f"answer {answer!r} must be one of {ANSWERS} and region {region!r} one of {REGIONS}.")
         self.answer = answer
         self.region = region
-        super().__init__()
+        super().__init__(output_transform=itemgetter("image", "corrupted", "restored"))
 
     @reinit__is_reduced
     def reset(self) -> None:
@@ -42,19 +43,19 @@ class RestorationError(Metric):
         self._count: Any = 0
 
     @reinit__is_reduced
-    def update(self, output: dict[str, torch.Tensor]) -> None:
-        """Add a batch with ``image``, ``corrupted`` and ``restored`` ``(B, 1, *spatial)``."""
-        image, corrupted = output["image"].float(), output["corrupted"].float()
-        errors = (self._answer(output, image, corrupted) - image).square()
+    def update(self, output: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+        """Add a batch of original, corrupted and restored crops ``(B, 1, *spatial)``."""
+        image, corrupted, restored = (crops.float() for crops in output)
+        errors = (self._answer(image, corrupted, restored) - image).square()
         if self.region != "all":
             inside = (corrupted - image).abs() > CHANGE
             errors = errors[inside if self.region == "inside" else ~inside]
         self._sum = self._sum + errors.double().sum()
         self._count += errors.numel()
 
-    def _answer(self, output: dict[str, torch.Tensor], image: torch.Tensor, corrupted: torch.Tensor) -> torch.Tensor:
+    def _answer(self, image: torch.Tensor, corrupted: torch.Tensor, restored: torch.Tensor) -> torch.Tensor:
         if self.answer == "network":
-            return output["restored"].float()
+            return restored
         if self.answer == "mean":
             return image.mean(dim=tuple(range(1, image.dim())), keepdim=True)
         return median_filter(corrupted, 3, spatial_dims=image.dim() - 2)

@@ -26,20 +26,20 @@ def overlapping_blocks(
         generator: source of all random numbers.
 
     Returns:
-        source voxel ``(crops, N)`` of each voxel of the flattened crop, int64.
+        source voxel ``(crops, N)`` of each voxel of the flattened crop, int32.
     """
     device, voxels = generator.device, math.prod(spatial)
     sizes, strides = torch.tensor(spatial, device=device), torch.tensor(strides_of(spatial), device=device)
     limit = torch.tensor(longest, device=device).expand(crops, blocks, -1)
     edge = random_integers(torch.ones_like(limit), limit, generator)
     corner = (random_integers(torch.zeros_like(edge), sizes - edge, generator) * strides).sum(2)
-    first = torch.arange(0, crops * voxels, voxels, device=device)[:, None]
+    first = torch.arange(0, crops * voxels, voxels, dtype=torch.int32, device=device)[:, None]
     block, cell = enumerate_cells((corner + first).flatten(), edge.flatten(0, 1), strides_of(spatial))
     moved = cell.index_select(0, shuffled_by_segment(block, crops * blocks, generator))
     own = torch.arange(crops * voxels, dtype=torch.int32, device=device)
     rank = torch.arange(len(own), len(own) + len(cell), dtype=torch.int32, device=device)
     last = own.scatter_reduce(0, cell.long(), rank, "amax")  # ranks rise with the block, so the last block wins
-    return torch.cat([own, moved]).index_select(0, last).view(crops, voxels) - first
+    return torch.cat([own, moved]).index_select(0, last).view(crops, voxels).sub_(first)
 
 
 def enumerate_cells(corner: Tensor, edge: Tensor, strides: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -101,11 +101,11 @@ def random_tiles(
         generator: source of all random numbers.
 
     Returns:
-        source voxel ``(crops, N)`` of each voxel of the flattened crop, int64.
+        source voxel ``(crops, N)`` of each voxel of the flattened crop, int32.
     """
     device, axes, voxels = generator.device, len(spatial), math.prod(spatial)
-    tile = torch.zeros((crops, *[1] * axes), dtype=torch.int32, device=device)
-    single = torch.ones((), device=device)
+    crop = torch.arange(crops, dtype=torch.int32, device=device).view(-1, *[1] * axes)
+    tile, single = crop, torch.ones((), device=device)
     starts, lengths = [], []
     for axis, (size, edge) in enumerate(zip(spatial, longest, strict=True)):
         view = (crops, *[-1 if other == axis else 1 for other in range(axes)])
@@ -115,43 +115,43 @@ def random_tiles(
         single = single * cover_probability(size, edge, device)[start + within.int()].view(view)
         starts.append(start.view(view))
         lengths.append(length.view(view))
+    tile = tile.flatten()
     tiles = int(tile.max()) + 1
-    tile = tile + tiles * torch.arange(crops, dtype=torch.int32, device=device).view(-1, *[1] * axes)
-    uniform = torch.rand(crops * tiles, generator=generator, device=device)
+    uniform = torch.rand(tiles, generator=generator, device=device)
     threshold = -torch.expm1(torch.log1p(-uniform) / blocks)  # single > threshold <=> uniform < 1 - (1 - single)^blocks
-    kept = single.flatten() > threshold.index_select(0, tile.flatten())
-    order = shuffled_by_segment(tile.flatten(), crops * tiles, generator).view(crops, voxels)
-    source = order.gather(1, rank_in_tiles(starts, lengths, spatial).flatten(1).long())
-    first = torch.arange(0, crops * voxels, voxels, device=device)[:, None]
-    return torch.where(kept.view(crops, voxels), source - first, torch.arange(voxels, device=device))
+    kept = single.flatten() > threshold.index_select(0, tile)
+    order = shuffled_by_segment(tile, tiles, generator)
+    rank = rank_in_tiles(crop * voxels, starts, lengths, spatial)
+    own = torch.arange(crops * voxels, dtype=torch.int32, device=device)
+    source = torch.where(kept, order.index_select(0, rank.flatten()), own)
+    return source.view(crops, voxels).sub_(crop.view(-1, 1) * voxels)
 
 
-def rank_in_tiles(starts: Sequence[Tensor], lengths: Sequence[Tensor], spatial: Sequence[int]) -> Tensor:
+def rank_in_tiles(first: Tensor, starts: Sequence[Tensor], lengths: Sequence[Tensor], spatial: Sequence[int]) -> Tensor:
     """Number the voxels of a crop tile after tile.
 
     Args:
+        first: number of the first voxel of each crop ``(crops, 1, ..., 1)``.
         starts: for each axis the first voxel of the interval each voxel lies in, broadcastable to ``(crops, *spatial)``.
         lengths: for each axis the length of that interval.
         spatial: voxels along each axis.
 
     Returns:
-        rank ``(crops, *spatial)``: voxels in earlier tiles plus voxels before this one in its own tile.
+        rank ``(crops, *spatial)``: ``first``, plus voxels in earlier tiles, plus voxels before this one in its own tile.
     """
-    rank, before, after = torch.zeros_like(starts[0]), torch.ones_like(starts[0]), torch.ones_like(starts[0])
+    before, after, local = torch.ones_like(first), torch.ones_like(first), torch.zeros_like(first)
+    rank = first
     for start, length, stride in zip(starts, lengths, strides_of(spatial), strict=True):
-        rank = rank + before * start * stride
+        rank = torch.addcmul(rank, before, start * stride)
         before = before * length
     for axis in reversed(range(len(spatial))):
-        voxel = torch.arange(spatial[axis], dtype=torch.int32, device=rank.device)
-        local = voxel.view(-1, *[1] * (len(spatial) - axis - 1)) - starts[axis]
-        rank = rank + local * after
-        after = after * lengths[axis]
-    return rank
+        voxel = torch.arange(spatial[axis], dtype=torch.int32, device=first.device)
+        local = torch.addcmul(local, voxel.view(-1, *[1] * (len(spatial) - axis - 1)) - starts[axis], after)
+        after = after * lengths[axis] if axis else after
+    return rank.add_(local)
 
 
-def random_intervals(
-    crops: int, size: int, longest: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def random_intervals(crops: int, size: int, longest: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Cut an axis into intervals of random length, from a random end on.
 
     Lengths 1 ... ``longest`` are drawn in proportion to 1 / (size - length + 1), the rate at which uniformly placed

@@ -98,15 +98,11 @@ def place_boxes(edge: Tensor, sizes: Tensor, used: Tensor, generator: torch.Gene
 
 def inside(boxes: Boxes, spatial: Sequence[int]) -> Tensor:
     """Mark the union of the boxes, ``(B, 1, *spatial)`` booleans."""
-    axes = len(spatial)
-    union: Tensor | None = None
-    for box in range(boxes.start.shape[1]):
-        mask = torch.ones((), dtype=torch.bool, device=boxes.start.device)
-        for axis, size in enumerate(spatial):
-            start, edge = boxes.start[:, box, axis, None], boxes.edge[:, box, axis, None]
-            voxel = torch.arange(size, device=start.device)
-            line = (voxel >= start) & (voxel < start + edge)
-            mask = mask & line.view(-1, *[size if other == axis else 1 for other in range(axes)])
-        union = mask if union is None else union | mask
-    assert union is not None
-    return union[:, None]
+    lines = []
+    for axis, size in enumerate(spatial):
+        voxel = torch.arange(size, device=boxes.start.device)
+        start, edge = boxes.start[..., axis, None], boxes.edge[..., axis, None]
+        lines.append(((voxel >= start) & (voxel < start + edge)).float())
+    *rest, last = lines
+    planes = rest[0] if len(rest) == 1 else torch.einsum("bkx,bky->bkxy", *rest).flatten(2)
+    return (planes.mT @ last > 0).view(-1, 1, *spatial)  # number of boxes over each voxel, as a matrix product

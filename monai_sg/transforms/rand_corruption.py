@@ -61,7 +61,9 @@ class RandCorruption(RandomizableTransform):
         img = convert_to_tensor(img, track_meta=get_track_meta())
         plain: torch.Tensor = convert_to_tensor(img, track_meta=False)
         if not plain.is_floating_point():
-            raise TypeError(f"The image has type {plain.dtype}; scale it to floating point in [0, 1] before corrupting.")
+            raise TypeError(
+                f"The image has type {plain.dtype}; scale it to floating point in [0, 1] before corrupting."
+            )
         if randomize:
             self.randomize(plain)
         if not self._do_transform:

@@ -5,10 +5,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
 from monai_sg.data.cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
-from monai_sg.discovery.diagnostics import pattern_correlation, sample_crops
+from monai_sg.discovery.diagnostics import mean_correlation, pattern_correlation, random_crops, sample_crops
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding
 
@@ -52,7 +53,9 @@ def test_random_patients_depend_on_the_seed_and_are_for_training(found: tuple[Vo
 
 def test_constant_crops_have_no_correlation(found: tuple[VolumeCache, PatternTable]) -> None:
     cache, table = found
-    assert np.isnan(pattern_correlation(cache, table, (2000.0, 3000.0)).within).all()
+    result = pattern_correlation(cache, table, (2000.0, 3000.0))
+    assert np.isnan(result.within).all()
+    assert np.isnan(result.mean_random)
 
 
 def test_images_are_read_one_after_the_other(
@@ -74,3 +77,20 @@ def test_sampled_crops_start_with_the_reference(found: tuple[VolumeCache, Patter
     assert np.array_equal(crops[0, 0], cache.read_box(first["id"], first["box"], table.grid["crop_size"]))
     with pytest.raises(ValueError, match=r"labels \[9\] are not among the 5"):
         sample_crops(cache, table, [9], 2)
+
+
+def test_mean_correlation_is_the_mean_over_pairs() -> None:
+    crops = torch.rand(4, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    flat = np.corrcoef(crops.flatten(1).numpy())
+    assert np.isclose(mean_correlation(crops), flat[np.triu_indices(4, 1)].mean())
+    assert mean_correlation(torch.stack([crops[0], crops[0] * 2 + 1])) == pytest.approx(1)
+    assert np.isnan(mean_correlation(crops[:1]))
+    assert mean_correlation(torch.stack([crops[0], crops[0], torch.zeros_like(crops[0])])) == pytest.approx(1)
+
+
+def test_random_crops_are_read_at_the_anchors_of_their_classes(found: tuple[VolumeCache, PatternTable]) -> None:
+    cache, table = found
+    first = random_crops(cache, table, [0, 1], 3, cache.ids)
+    assert first.shape == (2, 3, *table.grid["crop_size"])
+    assert np.array_equal(first, random_crops(cache, table, [0, 1], 3, cache.ids))
+    assert not np.array_equal(first, random_crops(cache, table, [0, 1], 3, cache.ids, seed=1))

@@ -29,7 +29,7 @@ def test_more_neighbours_than_images_is_a_warning(caplog: pytest.LogCaptureFixtu
 
 
 def test_two_images_are_too_few() -> None:
-    with pytest.raises(ValueError, match="2 training images .* at least 3"):
+    with pytest.raises(ValueError, match=r"2 training images .* at least 3"):
         neighbour_count(2, 200)
 
 

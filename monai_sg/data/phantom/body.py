@@ -30,7 +30,7 @@ from .vessels import Tree
 
 FIELD_OF_VIEW = (372.0, 288.0, 294.0)  # mm
 CENTRE_HEIGHT = 30.0  # mm above the right dome of the diaphragm
-BEND = 4.0  # mm, amplitude of each wave that bends the anatomy
+BEND = 5.5  # mm, amplitude of each wave that bends the anatomy
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,18 @@ def _paint_anatomy(
     grain = smooth_noise(draw, canvas.shape, cell=1.6)
     cavity, diaphragm, lung, liver = np.empty((4, *canvas.shape), np.float32)
     for part, slab in canvas.slabs():
-        cavity[part] = cavity_distance(slab.points)
+        cavity[part] = cavity_distance(slab.points, patient)
         diaphragm[part] = diaphragm_distance(slab, patient)
         lung[part] = lung_distance(slab, patient, cavity[part], diaphragm[part])
         liver[part] = liver_distance(slab, patient, cavity[part], diaphragm[part])
-        paint_wall(slab, patient, texture[part])
+        paint_wall(slab, patient, cavity[part], texture[part])
         paint_fat(slab, cavity[part], diaphragm[part], lung[part], texture[part])
         paint_lungs(slab, patient, lung[part], texture[part], grain[part])
     paint_ribs(canvas, patient, cavity)
     paint_sternum(canvas, cavity)
     paint_shoulders(canvas)
     paint_mediastinum(canvas)
-    paint_back(canvas)
+    paint_back(canvas, patient)
     paint_kidneys(canvas, patient)
     paint_left_organs(canvas, patient, cavity, diaphragm, texture)
     paint_liver(canvas, patient, liver, texture, draw)

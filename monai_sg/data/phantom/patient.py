@@ -24,13 +24,36 @@ ORGANS = {
     "liver_tumour": 14,
 }
 
-# width, depth, height (scale of the rib cage), subcutaneous fat (mm), belly (mm), breast (mm), heart scale, lung HU
+
+@dataclass(frozen=True)
+class BodyType:
+    """Mean sizes of a kind of patient: scales of the reference anatomy, lengths in mm, angles in degrees.
+
+    ``dome`` lifts the diaphragm, ``turn`` raises the axis of the heart, ``mediastinum`` widens the space between the
+    lungs, ``taper`` narrows the chest upwards, ``kyphosis`` curves the spine.
+    """
+
+    width: float
+    depth: float
+    height: float
+    fat: float
+    belly: float
+    breast: float
+    heart: float
+    lung_hu: float
+    dome: float
+    turn: float
+    mediastinum: float
+    taper: float
+    kyphosis: float
+
+
 BODY_TYPES = {
-    "slim": (0.93, 0.90, 1.05, 6.0, 0.0, 0.0, 0.90, -865.0),
-    "average": (1.00, 1.00, 1.00, 13.0, 6.0, 0.0, 1.00, -850.0),
-    "woman": (0.91, 0.93, 0.93, 16.0, 2.0, 32.0, 0.92, -845.0),
-    "obese": (1.05, 1.08, 0.92, 27.0, 22.0, 14.0, 1.12, -810.0),
-    "barrel_chest": (1.02, 1.16, 1.10, 7.0, 0.0, 0.0, 0.88, -905.0),
+    "slim": BodyType(0.93, 0.90, 1.06, 6, 0, 0, 0.88, -865, -12, 24, -2, 1.0, 0.6),
+    "average": BodyType(1.00, 1.00, 1.00, 13, 6, 0, 1.00, -850, 0, 0, 2, 1.0, 1.0),
+    "woman": BodyType(0.91, 0.93, 0.92, 16, 2, 32, 0.92, -845, 3, 8, -1, 0.4, 0.7),
+    "obese": BodyType(1.05, 1.08, 0.94, 27, 22, 14, 1.13, -810, 16, -20, 9, 1.6, 1.2),
+    "barrel_chest": BodyType(1.02, 1.17, 1.10, 7, 0, 0, 0.84, -905, -20, 30, -3, 0.3, 1.9),
 }
 
 # HU of the blood in the left heart and aorta, right heart and veins, liver and spleen, kidney cortex
@@ -59,6 +82,10 @@ class Patient:
     liver_hu: float
     kidney_hu: float
     dome: float
+    turn: float
+    mediastinum: float
+    taper: float
+    kyphosis: float
     liver: float
     spleen: float
     stomach: float
@@ -71,28 +98,37 @@ class Patient:
     noise: float
     kernel: float
 
+    @property
+    def lift(self) -> float:
+        """By how much the organs below the diaphragm move with it, in mm."""
+        return 0.7 * self.dome
+
 
 def draw_patient(rng: np.random.Generator) -> Patient:
     """Draw one patient: a body type and a contrast phase, then every size around that type's mean."""
     body_type = str(rng.choice(list(BODY_TYPES)))
     phase = str(rng.choice(list(PHASES), p=[0.45, 0.15, 0.2, 0.2]))
-    width, depth, height, fat, belly, breast, heart, lung_hu = BODY_TYPES[body_type]
+    kind = BODY_TYPES[body_type]
     blood, venous, liver_hu, kidney_hu = PHASES[phase]
     vary = rng.normal(1, 0.025, 3)
     return Patient(
         body_type=body_type,
         phase=phase,
-        scale=(width * float(vary[0]), depth * float(vary[1]), height * float(vary[2])),
-        fat=float(max(fat + rng.normal(0, 2), 4)),
-        belly=float(max(belly + rng.normal(0, 3), 0)),
-        breast=breast * float(rng.uniform(0.8, 1.2)),
-        heart=heart * float(rng.normal(1, 0.05)),
-        lung_hu=lung_hu + float(rng.normal(0, 12)),
+        scale=(kind.width * float(vary[0]), kind.depth * float(vary[1]), kind.height * float(vary[2])),
+        fat=float(max(kind.fat + rng.normal(0, 2), 4)),
+        belly=float(max(kind.belly + rng.normal(0, 3), 0)),
+        breast=kind.breast * float(rng.uniform(0.8, 1.2)),
+        heart=kind.heart * float(rng.normal(1, 0.05)),
+        lung_hu=kind.lung_hu + float(rng.normal(0, 12)),
         blood=blood * float(rng.normal(1, 0.08)),
         venous=venous * float(rng.normal(1, 0.08)),
         liver_hu=liver_hu + float(rng.normal(0, 6)),
         kidney_hu=kidney_hu + float(rng.normal(0, 6)),
-        dome=float(rng.normal(0, 7)),
+        dome=kind.dome + float(rng.normal(0, 6)),
+        turn=kind.turn + float(rng.normal(0, 8)),
+        mediastinum=kind.mediastinum + float(rng.normal(0, 2.5)),
+        taper=kind.taper * float(rng.normal(1, 0.08)),
+        kyphosis=kind.kyphosis * float(rng.normal(1, 0.08)),
         liver=float(rng.normal(1, 0.07)),
         spleen=float(rng.normal(1, 0.12)),
         stomach=float(rng.normal(1, 0.15)),

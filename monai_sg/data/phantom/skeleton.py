@@ -11,9 +11,10 @@ BONE = ORGANS["bone"]
 PERIOD = 25.0  # mm from one vertebra, and one rib, to the next
 
 
-def spine_line(z: Array | float) -> Array:
+def spine_line(z: Array | float, patient: Patient) -> Array:
     """Depth y (mm) of the centres of the vertebral bodies at height z: kyphosis above, lordosis below."""
-    return np.asarray(-56 + 0.0009 * (np.asarray(z, np.float32) - 55) ** 2, dtype=np.float32)
+    bow = 0.0005 + 0.0004 * patient.kyphosis
+    return np.asarray(-54 - 2 * patient.kyphosis + bow * (np.asarray(z, np.float32) - 55) ** 2, dtype=np.float32)
 
 
 def paint_spine(canvas: Canvas, patient: Patient, texture: Array) -> None:
@@ -22,7 +23,7 @@ def paint_spine(canvas: Canvas, patient: Patient, texture: Array) -> None:
     x, y, z = canvas.points[(slice(None), *box)]
     grain = texture[box]
     x = x - patient.scoliosis * np.sin(z / 60)
-    y = y - spine_line(z)
+    y = y - spine_line(z, patient)
     phase = ((z - patient.vertebra) / PERIOD) % 1
     width = 17 - 0.03 * z
     depth = 0.78 * width

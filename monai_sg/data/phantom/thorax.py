@@ -13,21 +13,21 @@ HILA = {1: np.array([30.0, -12.0, 66.0]), -1: np.array([-32.0, -16.0, 72.0])}
 TWIGS = 190
 
 
-def cavity_distance(points: Array) -> Array:
+def cavity_distance(points: Array, patient: Patient) -> Array:
     """Distance (mm, negative inside) to the cavity of the rib cage, which narrows upwards and is open below."""
     x, y, z = points
     rise = np.maximum(z, 0) / 100
-    taper = rise * rise
-    return oval(x, y, 130 * (1 - 0.15 * taper), 89 * (1 - 0.18 * taper))
+    taper = patient.taper * rise * rise
+    return oval(x, y, 130 * (1 - 0.13 * taper), 89 * (1 - 0.13 * taper))
 
 
-def paint_wall(canvas: Canvas, patient: Patient, texture: Array) -> None:
+def paint_wall(canvas: Canvas, patient: Patient, cavity: Array, texture: Array) -> None:
     """Paint skin, subcutaneous fat, breasts and the muscle of the trunk; shoulders widen it, a belly deepens it."""
     x, y, z = canvas.points
     low, high = np.maximum(-z, 0) / 100, np.maximum(z - 80, 0) / 100
     front = np.clip(y / 60, 0, 1) * (patient.belly * np.minimum(low, 1) + 2 * np.cos(x / 40))
     middle = y + 8 + 14 * high
-    muscle = oval(x, middle, 149 + 26 * high, 105 - 22 * high)
+    muscle = np.minimum(oval(x, middle, 149 + 26 * high, 105 - 22 * high), cavity - 15)
     skin = muscle - patient.fat * (1 - 0.2 * (y / 100) ** 2) - front
     whole = (slice(None),) * 3
     for side in (-1, 1) if patient.breast else ():
@@ -49,8 +49,8 @@ def lung_distance(canvas: Canvas, patient: Patient, cavity: Array, diaphragm: Ar
     x, y, z = canvas.points
     across = (np.abs(x) - 44) / 88
     apex = (np.sqrt(across**2 + ((y + 12) / 98) ** 2 + (np.maximum(z - 52, 0) / 108) ** 2) - 1) * 90
-    column = 11 + 17 * np.exp(-(((y + 4) / 34) ** 2)) + 0.11 * np.maximum(z - 105, 0)
-    spine = 25 - np.sqrt((x * 0.95) ** 2 + (y - spine_line(z)) ** 2)
+    column = 11 + patient.mediastinum + 17 * np.exp(-(((y + 4) / 34) ** 2)) + 0.11 * np.maximum(z - 105, 0)
+    spine = 25 - np.sqrt((x * 0.95) ** 2 + (y - spine_line(z, patient)) ** 2)
     middle = np.maximum(column - np.abs(x + 3), spine)
     heart = np.full(canvas.shape, 100, np.float32)
     box = canvas.box((-110, -60, -60), (60, 110, 120))
@@ -68,7 +68,7 @@ def diaphragm_distance(canvas: Canvas, patient: Patient) -> Array:
 
 
 def _heart_axes(patient: Patient) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([-23.0, 24.0, 28.0 + 0.6 * patient.dome]), rotation(12, 24, -38)
+    return np.array([-23.0, 24.0, 28.0 + 0.6 * patient.dome]), rotation(12, 24 - patient.turn, -38)
 
 
 def heart_distance(points: Array, patient: Patient) -> Array:
@@ -154,8 +154,8 @@ def paint_vessels(canvas: Canvas, patient: Patient) -> None:
     canvas.tube([(8, -28, 46), (-32, -22, 50)], 8.0, patient.blood, soft)
     canvas.tube([(8, -26, 46), (34, -18, 50)], 7.0, patient.blood, soft)
     rise = [(-2, 16, 48), (10, 22, 76), (8, 16, 100), (-2, 2, 113), (-14, -18, 112), (-20, -32, 98)]
-    fall = [(-21, float(spine_line(z)) + 22 - 0.04 * (90 - z), z) for z in (80, 50, 20, -10)]
-    belly = [(-8 + 0.04 * z, float(spine_line(z)) + 24, z) for z in (-45.0, -90.0, -140.0)]
+    fall = [(-21, float(spine_line(z, patient)) + 22 - 0.04 * (90 - z), z) for z in (80, 50, 20, -10)]
+    belly = [(-8 + 0.04 * z, float(spine_line(z, patient)) + 24, z) for z in (-45.0, -90.0, -140.0)]
     widths = [15.0, 15.0, 14.5, 13.5, 12.5, 12.0, 11.5, 11.0, 10.5, 10.5, 10.0, 9.5, 9.0]
     canvas.tube(rise + fall + belly, [width + 2 for width in widths], 20, soft)
     canvas.tube(rise + fall + belly, widths, patient.blood, ORGANS["aorta"])

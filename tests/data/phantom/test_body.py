@@ -17,7 +17,7 @@ def phantoms() -> list[Phantom]:
 
 # the medians of an organ, whatever the phase of the contrast medium
 HU = {
-    "background": (-1010, -980),
+    "background": (-1015, -960),
     "fat": (-125, -60),
     "soft_tissue": (20, 80),
     "bone": (150, 450),
@@ -27,7 +27,7 @@ HU = {
     "aorta": (25, 370),
     "liver": (40, 140),
     "spleen": (35, 140),
-    "kidney": (20, 210),
+    "kidney": (10, 210),
 }
 
 

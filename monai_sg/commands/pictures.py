@@ -1,0 +1,73 @@
+"""Pictures of a finished pre-training run."""
+
+from __future__ import annotations
+
+from math import nan
+from pathlib import Path
+
+import torch
+from monai.networks.utils import eval_mode
+
+from ..data.records import PatternTable
+from ..discovery.diagnostics import random_crops, sample_crops
+from ..engines.history import read_history
+from ..engines.pretraining import on_device
+from ..reports.figures import correlation_chart, curve_chart, pattern_montage, restoration_montage
+from ..utils.files import read_json
+from ..utils.seeds import generator_for
+from .chain import Chain
+
+CLASSES = 6
+PATIENTS = 5
+CROPS = 6
+
+
+def draw_all(chain: Chain, folder: Path) -> list[Path]:
+    """Draw discovered patterns, their correlation, restored crops of held-out patients and learning curves."""
+    workflow = chain.workflow("train", "evaluate", **_held_out(chain))
+    get = workflow.parser.get_parsed_content
+    output = Path(get("output_dir"))
+    table: PatternTable = get("patterns")
+    cache, images = get("cache"), get("images")
+    training = [record["id"] for record in images.training if record["id"] in set(cache.ids)]
+    labels = sorted({round(step * (table.num_classes - 1) / (CLASSES - 1)) for step in range(CLASSES)})
+    rows = read_json(output / "discover" / "correlation.json")["classes"]
+    within, other = ([nan if row[kind] is None else row[kind] for row in rows] for kind in ("within", "random"))
+    low, high = get("intensity_range")
+    paths = [
+        pattern_montage(
+            folder / "patterns.png",
+            sample_crops(cache, table, labels, PATIENTS),
+            random_crops(cache, table, labels, PATIENTS, training),
+            labels,
+            "Discovered patterns in similar patients (left), the same box in random patients (right)",
+            distances=[[distance for _, distance in table.classes[label]["neighbours"][:PATIENTS]] for label in labels],
+            spacing=table.grid["spacing"],
+            window=(low, high),
+        ),
+        correlation_chart(folder / "correlation.png", within, other),
+        _draw_restorations(workflow, folder / "restorations.png", table.grid["spacing"]),
+    ]
+    history = read_history(output / "train" / "history.csv")
+    curves = {name: [row.get(name, nan) for row in history] for name in ("loss", "validation_loss")}
+    return [*paths, curve_chart(folder / "curves.png", curves)]
+
+
+def _held_out(chain: Chain) -> dict[str, str]:
+    table: PatternTable = chain.workflow("train").parser.get_parsed_content("patterns")
+    return {"validate::dataset::data::split": "test" if table.test else "validation"}
+
+
+def _draw_restorations(workflow: object, path: Path, spacing: list[float]) -> Path:
+    get = workflow.parser.get_parsed_content
+    method, dataset, device = get("method"), get("validate::dataset"), torch.device(get("device"))
+    chosen = torch.linspace(0, len(dataset) - 1, min(CROPS, len(dataset))).long().tolist()
+    items = [dataset[index] for index in chosen]
+    batch = {name: torch.stack([torch.as_tensor(item[name]) for item in items]) for name in ("image", "label")}
+    batch = on_device(batch, device, non_blocking=False)
+    params = method.sample(batch, generator_for(get("seed"), "pictures", device=device))
+    with eval_mode(method):
+        output = method(batch, params)
+    stacks = [value[:, 0].float().cpu().numpy() for value in (batch["image"], output["corrupted"], output["restored"])]
+    names = [f"pattern {label}" for label in batch["label"].tolist()]
+    return restoration_montage(path, *stacks, names, spacing=spacing)

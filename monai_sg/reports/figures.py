@@ -1,0 +1,223 @@
+"""Pictures of what was discovered, restored and learned, written as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from ..discovery.diagnostics import mean_correlation
+from ..utils.files import write_atomic
+from .slices import Slice, central_slice, planes_of
+
+HU_WINDOW = (-1000.0, 1000.0)
+CELL = 1.25  # inches
+PATTERN_COLOUR, RANDOM_COLOUR = "#1b6ca8", "#c0504d"
+
+
+def pattern_montage(
+    path: str | Path,
+    crops: Sequence[ArrayLike],
+    references: Sequence[ArrayLike],
+    labels: Sequence[int | str],
+    title: str = "Discovered patterns",
+    *,
+    distances: Sequence[Sequence[float]] | None = None,
+    spacing: Sequence[float] | None = None,
+    window: tuple[float, float] = HU_WINDOW,
+) -> Path:
+    """Show one class per row: its crops in similar patients, beside the same box in patients drawn at random.
+
+    Args:
+        path: the PNG file.
+        crops: per class (n, *spatial), the same pattern in n patients, nearest first; central axial slices are shown.
+        references: per class (m, *spatial), the same box in m random patients.
+        labels: name of each class.
+        title: stands above the figure.
+        distances: per class n distances in feature space, shown above the crops; the mean correlation stands beside them.
+        spacing: mm per voxel; None labels the axes in voxels.
+        window: values shown as black and as white.
+
+    Raises:
+        ValueError: if the lists differ in length or an array is not (n, x, y) or (n, x, y, z).
+    """
+    _same_length(crops=crops, references=references, labels=labels, distances=distances)
+    found = [_stack(crop, f"crops of class {label}") for crop, label in zip(crops, labels, strict=True)]
+    drawn = [_stack(crop, f"references of class {label}") for crop, label in zip(references, labels, strict=True)]
+    left, right = max(map(len, found)), max(map(len, drawn))
+    figure, grid = _grid([1.0] * len(found), [*[1.0] * left, 0.4, *[1.0] * right], title)
+    for row, (label, one, two) in enumerate(zip(labels, found, drawn, strict=True)):
+        near = [] if distances is None else [f"d = {value:.3g}" for value in distances[row]]
+        pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
+        _row(grid[row][: left + 1], pictures, window, near)
+        _row(grid[row][left + 1 :], others, window, [])
+        _note(grid[row][0], f"class {label}\nr = {mean_correlation(torch.from_numpy(one)):.2f}", PATTERN_COLOUR)
+        _note(grid[row][left + 1], f"random\nr = {mean_correlation(torch.from_numpy(two)):.2f}", RANDOM_COLOUR)
+    central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
+    return _save(figure, path)
+
+
+def restoration_montage(
+    path: str | Path,
+    originals: ArrayLike,
+    corrupted: ArrayLike,
+    restored: ArrayLike,
+    names: Sequence[str],
+    *,
+    spacing: Sequence[float] | None = None,
+    window: tuple[float, float] = (0.0, 1.0),
+) -> Path:
+    """Show per crop the original, what the network saw, what it gave, and the absolute error; MSE of the whole crop.
+
+    Args:
+        path: the PNG file.
+        originals: (n, *spatial); a volume takes two rows, its central axial and coronal slice.
+        corrupted: the same shape.
+        restored: the same shape.
+        names: n names of crops.
+        spacing: mm per voxel; None labels the axes in voxels.
+        window: values shown as black and as white; errors are shown from 0 to half of its width.
+
+    Raises:
+        ValueError: if shapes or the number of names differ.
+    """
+    truth, seen, given = _alike(originals=originals, corrupted=corrupted, restored=restored)
+    _same_length(originals=truth, names=names)
+    planes, error = planes_of(truth[0]), np.abs(given - truth)
+    shapes = [central_slice(truth[0], plane, spacing).size for plane in planes]
+    figure, grid = _grid([height / width for width, height in shapes] * len(truth), [1.0] * 4, "")
+    for row, line in enumerate(grid):
+        crop, plane = row // len(planes), planes[row % len(planes)]
+        pictures = [central_slice(stack[crop], plane, spacing) for stack in (truth, seen, given, error)]
+        titles = ["original", f"corrupted, MSE {_mse(seen, truth, crop)}", f"restored, MSE {_mse(given, truth, crop)}"]
+        _row(line[:3], pictures[:3], window, titles if plane == planes[0] else [])
+        shown = pictures[3].show(line[3], (0.0, (window[1] - window[0]) / 2), "inferno")
+        pictures[0].scale(line[0])
+        _note(line[0], names[crop] if len(planes) == 1 else f"{names[crop]}\n{plane}", "black")
+    grid[0][3].set_title("|restored - original|", fontsize=7, pad=2)
+    figure.colorbar(shown, ax=[line[3] for line in grid], fraction=0.1, pad=0.04).ax.tick_params(labelsize=6)
+    return _save(figure, path)
+
+
+def correlation_chart(
+    path: str | Path,
+    within: Sequence[float],
+    random: Sequence[float],
+    labels: Sequence[int | str] | None = None,
+) -> Path:
+    """Show per class the correlation of its crops, joined to that of the same box in random patients.
+
+    Args:
+        path: the PNG file.
+        within: mean pairwise correlation per class, of the discovered crops.
+        random: the same of random patients.
+        labels: names of the classes; None numbers them.
+
+    Raises:
+        ValueError: if the lists are empty or differ in length.
+    """
+    names = list(range(len(within))) if labels is None else list(labels)
+    _same_length(within=within, random=random, labels=names)
+    ours, theirs = np.asarray(within, float), np.asarray(random, float)
+    order = np.argsort(ours)
+    places = np.arange(len(ours))
+    figure = Figure(figsize=(5.5, 1.6 + 0.2 * len(ours)), layout="constrained")
+    axes = figure.subplots()
+    axes.hlines(places, theirs[order], ours[order], color="0.75", linewidth=2, zorder=1)
+    axes.scatter(theirs[order], places, color=RANDOM_COLOUR, label=f"random patients, mean {np.nanmean(theirs):.2f}")
+    axes.scatter(ours[order], places, color=PATTERN_COLOUR, label=f"discovered, mean {np.nanmean(ours):.2f}")
+    axes.set_yticks(places, [str(names[index]) for index in order], fontsize=7)
+    axes.set_xlabel("mean pairwise correlation of the crops of a class")
+    axes.set_ylabel("class")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
+    return _save(figure, path)
+
+
+def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title: str = "Loss") -> Path:
+    """Show curves over epochs, the first epoch being 1; NaN leaves a gap.
+
+    Args:
+        path: the PNG file.
+        history: per curve, for example ``training`` and ``validation``, one value per epoch.
+        title: label of the vertical axis.
+
+    Raises:
+        ValueError: if there is no curve or a curve has no value.
+    """
+    if not history or not all(len(curve) for curve in history.values()):
+        lengths = {name: len(curve) for name, curve in history.items()}
+        raise ValueError(f"history has the lengths {lengths}; give at least one curve with one value per epoch.")
+    figure = Figure(figsize=(5.5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in history.items():
+        values = np.asarray(curve, float)
+        axes.plot(np.arange(1, len(values) + 1), values, marker="o", markersize=3, label=name)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return _save(figure, path)
+
+
+def _grid(heights: Sequence[float], widths: Sequence[float], title: str) -> tuple[Figure, list[list[Axes]]]:
+    figure = Figure(
+        figsize=(CELL * sum(widths) + 1.2, CELL * sum(heights) + 0.25 * len(heights) + 0.4), layout="constrained"
+    )
+    figure.suptitle(title, fontsize=10)
+    return figure, figure.subplots(
+        len(heights), len(widths), squeeze=False, width_ratios=widths, height_ratios=heights
+    ).tolist()
+
+
+def _row(cells: Sequence[Axes], pictures: Sequence[Slice], window: tuple[float, float], titles: Sequence[str]) -> None:
+    for cell, picture, title in zip_longest(cells, pictures, titles[: len(pictures)]):
+        if picture is None:
+            cell.set_axis_off()
+            continue
+        picture.show(cell, window)
+        if title is not None:
+            cell.set_title(title, fontsize=7, pad=2)
+
+
+def _note(axes: Axes, text: str, colour: str) -> None:
+    axes.annotate(
+        text, (0, 0.5), (-30, 0), "axes fraction", "offset points", fontsize=7, color=colour, ha="right", va="center"
+    )
+
+
+def _mse(one: NDArray[np.float32], two: NDArray[np.float32], index: int) -> str:
+    return f"{np.mean((one[index] - two[index]) ** 2):.3g}"
+
+
+def _stack(crops: ArrayLike, name: str) -> NDArray[np.float32]:
+    array = np.asarray(crops, dtype=np.float32)
+    if array.ndim not in (3, 4) or not array.size:
+        raise ValueError(f"{name} have shape {array.shape}; give (n, x, y) or (n, x, y, z) without channels, n >= 1.")
+    return array
+
+
+def _alike(**stacks: ArrayLike) -> list[NDArray[np.float32]]:
+    arrays = {name: _stack(stack, name) for name, stack in stacks.items()}
+    if len({array.shape for array in arrays.values()}) > 1:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{shapes} differ in shape; give the same crops three times.")
+    return list(arrays.values())
+
+
+def _same_length(**lists: Sequence[object] | NDArray[np.float32] | None) -> None:
+    lengths = {name: len(values) for name, values in lists.items() if values is not None}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
+
+
+def _save(figure: Figure, path: str | Path) -> Path:
+    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=150, metadata={"Software": None}))

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+
+from monai_sg.commands.chain import Chain
+from monai_sg.data.records import PatternTable
+from monai_sg.engines.history import read_history
+from monai_sg.utils.files import read_json, write_json
+from tests.bundles.small_run import BUNDLE, overrides
+
+
+def copy_of(run: Path, target: Path, *stages: str) -> Path:
+    """Copy a finished run without its training stage, so that this can be run again in another way."""
+    shutil.copytree(run, target, ignore=shutil.ignore_patterns("train", "models", *stages))
+    stages_done = read_json(target / "run.json")
+    write_json(
+        target / "run.json", {name: value for name, value in stages_done.items() if name not in {"train", *stages}}
+    )
+    return target
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    one, other = weights(first), weights(second)
+    assert list(one) == list(other)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def train(data: Path, output: Path, stop_in_epoch: int | None = None, **more: Any) -> None:
+    chain = Chain(BUNDLE, overrides(data, output, **more), ["train"])
+    workflow = chain.workflow("train")
+    if stop_in_epoch is not None:
+        trainer = workflow.parser.get_parsed_content("train::trainer")
+
+        def stop(engine: Engine) -> None:
+            if engine.state.epoch == stop_in_epoch:
+                raise KeyboardInterrupt
+
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, stop)
+        with pytest.raises(KeyboardInterrupt):
+            workflow.run()
+    else:
+        workflow.run()
+    workflow.finalize()
+
+
+def test_chain_leaves_what_its_documents_promise(finished_run: Path) -> None:
+    for name in ("datalist.json", "patterns.json", "run.json", "discover/features.npz", "discover/correlation.json"):
+        assert (finished_run / name).is_file(), name
+    for stage in ("autoencoder", "classify", "train"):
+        assert (finished_run / stage / "method.pt").is_file()
+        assert not (finished_run / stage / "state.pt").exists()
+        assert len(read_history(finished_run / stage / "history.csv")) == 1
+    assert [path.name for path in (finished_run / "models").iterdir()] == ["model.pt"]
+    assert all(entry["finished"] for entry in read_json(finished_run / "run.json").values())
+    network = {name.removeprefix("network."): v for name, v in weights(finished_run / "train/method.pt").items()}
+    model = weights(finished_run / "models/model.pt")
+    assert all(torch.equal(value, network[name]) for name, value in model.items())
+
+
+def test_same_seed_gives_the_same_patterns_byte_for_byte(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    output = copy_of(finished_run, tmp_path / "again", "discover", "patterns.json")
+    Chain(BUNDLE, overrides(phantom_cohort, output), ["discover"]).run()
+    assert (output / "patterns.json").read_bytes() == (finished_run / "patterns.json").read_bytes()
+
+
+def test_killed_in_the_third_epoch_and_started_again_ends_bit_for_bit_the_same(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    straight, broken = copy_of(finished_run, tmp_path / "a"), copy_of(finished_run, tmp_path / "b")
+    train(phantom_cohort, straight, epochs=4)
+    train(phantom_cohort, broken, epochs=4, stop_in_epoch=3)
+    assert (broken / "train/state.pt").is_file()
+    train(phantom_cohort, broken, epochs=4)
+    assert_equal(straight / "models/model.pt", broken / "models/model.pt")
+    assert_equal(straight / "train/method.pt", broken / "train/method.pt")
+    assert read_history(straight / "train/history.csv") == read_history(broken / "train/history.csv")
+    assert not (broken / "train/state.pt").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_number_of_workers_does_not_matter(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path, workers: int
+) -> None:
+    output = copy_of(finished_run, tmp_path / "w")
+    train(phantom_cohort, output, num_workers=workers)
+    assert_equal(finished_run / "models/model.pt", output / "models/model.pt")
+
+
+def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    output = copy_of(finished_run, tmp_path / "w")
+    train(phantom_cohort, output, epochs=3, stop_in_epoch=2)
+    best = (output / "models/model.pt").read_bytes()
+    state = torch.load(output / "train/state.pt", weights_only=True)
+    state["validator"]["best_metric"] = -1.0
+    torch.save(state, output / "train/state.pt")
+    train(phantom_cohort, output, epochs=3)
+    assert (output / "models/model.pt").read_bytes() == best
+
+
+def test_an_interrupted_run_is_not_continued_with_other_settings(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    output = copy_of(finished_run, tmp_path / "o")
+    train(phantom_cohort, output, epochs=2, stop_in_epoch=2)
+    chain = Chain(BUNDLE, overrides(phantom_cohort, output, learning_rate=0.5, epochs=2), ["train"])
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.001, is 0\.5.*another output_dir"):
+        chain.run()
+
+
+def test_finished_stages_are_not_run_again(finished_run: Path, phantom_cohort: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished_run.rglob("*.pt")}
+    Chain(BUNDLE, overrides(phantom_cohort, finished_run)).run()
+    assert {path: path.stat().st_mtime_ns for path in finished_run.rglob("*.pt")} == before
+
+
+def test_train_without_patterns_names_what_makes_them(phantom_cohort: Path, tmp_path: Path) -> None:
+    chain = Chain(BUNDLE, overrides(phantom_cohort, tmp_path), ["train"])
+    with pytest.raises(RuntimeError) as error:
+        chain.run()
+    assert isinstance(cause(error.value), FileNotFoundError)
+    assert "discover.json" in str(cause(error.value))
+    assert "pretrain" in str(cause(error.value))
+
+
+def test_train_without_stage_one_says_how_to_go_without(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    output = copy_of(finished_run, tmp_path / "o", "classify")
+    with pytest.raises(RuntimeError) as error:
+        train(phantom_cohort, output)
+    assert "--stage1_path None" in str(cause(error.value))
+    train(phantom_cohort, output, stage1_path=None)
+    assert (output / "models/model.pt").is_file()
+
+
+def test_a_nan_stops_the_run_with_the_ids(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    output = copy_of(finished_run, tmp_path / "o")
+    with pytest.raises(RuntimeError) as error:
+        train(phantom_cohort, output, learning_rate=1e38)
+    message = str(cause(error.value))
+    assert isinstance(cause(error.value), FloatingPointError)
+    assert PatternTable.load(output / "patterns.json").training[0]["id"].rsplit(".", 1)[0] in message
+    assert not (output / "models").exists()
+
+
+def cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import itk
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from monai_sg.data.formats import UnusableImageError
+from monai_sg.data.volumes import quantise, read_volume
+
+from .conftest import INTERCEPT, WriteSeries, ct_like, write_nifti
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "LSA", "RPS", "AIL", "SPL"])
+def test_every_orientation_gives_the_same_array(tmp_path: Path, axes: str) -> None:
+    array = ct_like()
+    image = nib.Nifti1Image(array, np.diag([2.0, 3.0, 4.0, 1.0]))
+    turn = nib.orientations.ornt_transform(nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(tuple(axes)))
+    nib.save(image.as_reoriented(turn), tmp_path / "a.nii.gz")
+    volume = read_volume(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.array.flags.c_contiguous
+    assert volume.spacing == (2.0, 3.0, 4.0)
+    np.testing.assert_allclose(volume.affine, image.affine)
+
+
+def test_dicom_is_hounsfield_in_ras(tmp_path: Path, write_series: WriteSeries) -> None:
+    array = ct_like()
+    series = write_series(tmp_path / "exam", array)
+    write_series(tmp_path / "exam", ct_like(seed=5))
+    volume = read_volume(tmp_path / "exam", series)
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.array.dtype == np.int16
+    assert volume.spacing == (2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".mha", ".nrrd"])
+def test_itk_formats(tmp_path: Path, suffix: str) -> None:
+    array = ct_like()
+    image = itk.image_from_array(np.ascontiguousarray(array[::-1, ::-1].transpose(2, 1, 0)))
+    image.SetSpacing([2.0, 3.0, 4.0])
+    itk.imwrite(image, str(tmp_path / f"a{suffix}"))
+    volume = read_volume(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.spacing == (2.0, 3.0, 4.0)
+
+
+def test_numpy_is_taken_as_it_is(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ct_like())
+    volume = read_volume(tmp_path / "a.npy")
+    np.testing.assert_array_equal(volume.array, ct_like())
+    assert volume.spacing == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
+def test_pictures_have_axes_x_and_y(tmp_path: Path, mode: str) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(np.uint16 if mode == "I;16" else np.uint8)
+    Image.fromarray(np.stack([grey] * 3, axis=-1) if mode == "RGB" else grey).save(tmp_path / "a.png")
+    volume = read_volume(tmp_path / "a.png")
+    np.testing.assert_array_equal(volume.array, grey.T)
+    assert volume.array.dtype == np.uint8
+    assert volume.spacing == (1.0, 1.0)
+    np.testing.assert_array_equal(volume.affine, np.eye(4))
+
+
+def test_film_with_inverted_grey_values(tmp_path: Path, write_series: WriteSeries) -> None:
+    film = ct_like((12, 10, 1))
+    write_series(tmp_path / "plain", film, Modality="DX")
+    write_series(tmp_path / "inverted", film, Modality="DX", PhotometricInterpretation="MONOCHROME1")
+    plain, inverted = (read_volume(next((tmp_path / name).iterdir())) for name in ("plain", "inverted"))
+    np.testing.assert_array_equal(plain.array[::-1, ::-1], film[..., 0])
+    np.testing.assert_array_equal(inverted.array.astype(int) + plain.array, 65535 + 2 * INTERCEPT)
+    assert plain.spacing == (2.0, 3.0)
+
+
+def test_missing_values_become_background(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    array = ct_like().astype(np.float32)
+    expected = array.copy()
+    array[0, 0, :5] = np.nan
+    array[1, 0, 0] = np.inf
+    low = np.nanmin(array)
+    expected[0, 0, :5] = expected[1, 0, 0] = low
+    volume = read_volume(write_nifti(tmp_path / "a.nii.gz", array))
+    np.testing.assert_array_equal(volume.array, expected)
+    assert volume.minimum == low
+    assert "a.nii.gz: 0.56% of the voxels are NaN or infinite and were set to" in caplog.text
+
+
+def test_useless_images_are_refused(tmp_path: Path) -> None:
+    array = ct_like().astype(np.float32)
+    with pytest.raises(UnusableImageError, match="same value 7 in every voxel"):
+        read_volume(write_nifti(tmp_path / "constant.nii.gz", np.full_like(array, 7)))
+    array[:7] = np.nan
+    with pytest.raises(UnusableImageError, match="NaN or infinite values in 58% of its voxels"):
+        read_volume(write_nifti(tmp_path / "nan.nii.gz", array))
+
+
+def test_resampled_to_a_spacing(tmp_path: Path) -> None:
+    ramp = np.zeros((8, 8, 9), dtype=np.int16)
+    ramp += (np.arange(9) * 100 - 600).astype(np.int16)
+    volume = read_volume(write_nifti(tmp_path / "a.nii.gz", ramp), spacing=(4.0, 3.0, 2.0))
+    assert volume.spacing == (4.0, 3.0, 2.0)
+    np.testing.assert_array_equal(volume.array[1, 1], np.arange(17) * 50 - 600)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.png")
+    assert read_volume(tmp_path / "a.png", spacing=(2.0, 1.0)).spacing == (2.0, 1.0)
+    with pytest.raises(ValueError, match="the image has 3 axes"):
+        read_volume(tmp_path / "a.nii.gz", spacing=(2.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "whole", "dtype", "scale", "offset"),
+    [
+        ([0, 255], True, np.uint8, 1, 0),
+        ([-1, 255], True, np.int16, 1, 0),
+        ([0, 4095], True, np.int16, 1, 0),
+        ([0, 65535], True, np.uint16, 1, 0),
+        ([-1000.5, 1000.25], False, np.int16, 1, 0),
+        ([0.0, 1.0], False, np.uint16, 1 / 65535, 0),
+        ([-4.0, 6.0], False, np.uint16, 10 / 65535, -4),
+        ([-600, 200000], True, np.uint16, 200600 / 65535, -600),
+    ],
+)
+def test_stored_type(values: list[float], whole: bool, dtype: type, scale: float, offset: float) -> None:
+    array = np.array([values, values], dtype=np.float32)
+    stored, found_scale, found_offset = quantise(array, whole)
+    assert (stored.dtype, found_scale, found_offset) == (dtype, pytest.approx(scale), offset)
+    np.testing.assert_allclose(
+        stored * found_scale + found_offset, array, atol=0.5 if found_scale == 1 else found_scale
+    )
+
+
+def test_padding_outside_the_field_of_view_is_kept(tmp_path: Path) -> None:
+    array = ct_like()
+    array[0] = -3024
+    assert read_volume(write_nifti(tmp_path / "a.nii.gz", array)).minimum == -3024
+    assert INTERCEPT > -3024

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from monai_sg.utils.files import read_json, sha256_of, write_atomic, write_json
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "new" / "a.json", {"b": [1, 2], "a": None})
+    assert read_json(path) == {"b": [1, 2], "a": None}
+    assert path.read_text().startswith('{\n "b"')
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "a.json", 1)
+
+    def fail(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise RuntimeError("disk is gone")
+
+    with pytest.raises(RuntimeError, match="disk is gone"):
+        write_atomic(path, fail)
+    assert read_json(path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ValueError, match=r"a\.json is not a JSON file"):
+        read_json(tmp_path / "a.json")
+
+
+def test_not_a_number_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", float("nan"))
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * (2**20 + 1))
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"x" * (2**20 + 1)).hexdigest()
