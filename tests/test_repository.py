@@ -7,6 +7,7 @@ import configparser
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,6 +186,21 @@ def test_requirements_are_ranges_and_their_pins_are_tested() -> None:
         lines += _options()["options.extras_require"][extra].split("\n")
     assert [line for line in lines if "==" in line] == []
     assert {re.split(r"[<>=!~ ]", line)[0] for line in lines if line} == set(_pins())
+
+
+def test_every_imported_distribution_is_required() -> None:
+    distribution = {"PIL": "pillow", "ignite": "pytorch-ignite", "sklearn": "scikit-learn"}
+    lines = _options()["options"]["install_requires"].split("\n")
+    allowed = {re.split(r"[<>=!~ ]", line)[0] for line in lines if line} | sys.stdlib_module_names
+    missing = set()
+    for path in MODULES:
+        for node in ast.walk(_tree(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            tops = {name.split(".")[0] for name in names}
+            missing |= {f"{_where(path, node)} {top}" for top in tops if distribution.get(top, top) not in allowed}
+    assert missing == set()
 
 
 def test_bundles_name_the_tested_versions() -> None:

@@ -6,6 +6,7 @@ from math import nan
 from pathlib import Path
 
 import torch
+from monai.bundle import ConfigWorkflow
 from monai.networks.utils import eval_mode
 
 from ..data.records import PatternTable
@@ -37,8 +38,8 @@ def draw_all(chain: Chain, folder: Path) -> list[Path]:
     paths = [
         pattern_montage(
             folder / "patterns.png",
-            sample_crops(cache, table, labels, PATIENTS),
-            random_crops(cache, table, labels, PATIENTS, training),
+            list(sample_crops(cache, table, labels, PATIENTS)),
+            list(random_crops(cache, table, labels, PATIENTS, training)),
             labels,
             "Discovered patterns in similar patients (left), the same box in random patients (right)",
             distances=[[distance for _, distance in table.classes[label]["neighbours"][:PATIENTS]] for label in labels],
@@ -58,7 +59,7 @@ def _held_out(chain: Chain) -> dict[str, str]:
     return {"validate::dataset::data::split": "test" if table.test else "validation"}
 
 
-def _draw_restorations(workflow: object, path: Path, spacing: list[float]) -> Path:
+def _draw_restorations(workflow: ConfigWorkflow, path: Path, spacing: list[float]) -> Path:
     get = workflow.parser.get_parsed_content
     method, dataset, device = get("method"), get("validate::dataset"), torch.device(get("device"))
     chosen = torch.linspace(0, len(dataset) - 1, min(CROPS, len(dataset))).long().tolist()
@@ -68,6 +69,8 @@ def _draw_restorations(workflow: object, path: Path, spacing: list[float]) -> Pa
     params = method.sample(batch, generator_for(get("seed"), "pictures", device=device))
     with eval_mode(method):
         output = method(batch, params)
-    stacks = [value[:, 0].float().cpu().numpy() for value in (batch["image"], output["corrupted"], output["restored"])]
+    original, corrupted, restored = (
+        value[:, 0].float().cpu().numpy() for value in (batch["image"], output["corrupted"], output["restored"])
+    )
     names = [f"pattern {label}" for label in batch["label"].tolist()]
-    return restoration_montage(path, *stacks, names, spacing=spacing)
+    return restoration_montage(path, original, corrupted, restored, names, spacing=spacing)

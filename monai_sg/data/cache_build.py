@@ -101,6 +101,8 @@ class CacheBuilder:
         except Timeout:
             logger.info(f"Another process fills the volume cache {self.cache_dir}; waiting for it.")
             lock.acquire()
+        except NotImplementedError:  # some network file systems; files stay whole, work may be done twice
+            logger.warning(f"{self.cache_dir} cannot be locked; let one process at a time fill the volume cache.")
         try:
             yield
         finally:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..data.cache import VolumeCache
 from ..data.overviews import overview_records
@@ -17,6 +16,7 @@ from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
 from ..discovery.discover import discover
 from ..discovery.embed import embed
+from ..networks.blocks import EncoderDecoder
 from ..utils.files import write_json
 from .run_record import RunRecord
 
@@ -41,7 +41,7 @@ class DiscoveryStage:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: EncoderDecoder,
         datalist: Datalist,
         cache: VolumeCache,
         output_dir: str | Path,

@@ -26,5 +26,5 @@ def amp_default(device: torch.device | str) -> bool:
     """Return whether mixed precision pays on the device: GPUs, and CPUs with bfloat16 instructions."""
     if torch.device(device).type == "cuda":
         return True
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16", False))

@@ -102,7 +102,8 @@ class Preflight:
             f"{'x'.join(map(str, self.crop_size))}, {steps} steps of {self.batch_size} in each of {self.epochs} epochs",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
             f"{cost.parameters / 1e6:.1f} M parameters, about {cost.memory / GIB:.1f} GiB and "
-            f"{cost.operations / 1e12:.2f} TFLOP a step, {cost.operations * steps * self.epochs / 1e15:.3g} PFLOP in all",
+            f"{cost.operations / 1e12:.2f} TFLOP a step, "
+            f"{cost.operations * steps * self.epochs / 1e15:.3g} PFLOP in all",
             f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
             f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
         ]

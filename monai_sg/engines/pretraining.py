@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from ignite.engine import Engine
@@ -14,7 +14,8 @@ from monai.inferers import Inferer, SimpleInferer
 from monai.utils import convert_to_tensor
 from torch.utils.data import DataLoader
 
-from ..utils.distributed import rank, unwrapped
+from ..methods.base import PretrainingMethod
+from ..utils.distributed import rank, share_buffers, unwrapped
 from ..utils.seeds import generator_for
 from .precision import autocast, gradient_scaler
 
@@ -53,7 +54,7 @@ class PretrainingTrainer(Trainer):
         self,
         device: torch.device | str,
         max_epochs: int,
-        train_data_loader: DataLoader,
+        train_data_loader: DataLoader[Any],
         network: torch.nn.Module,
         optimizer: torch.optim.Optimizer,
         seed: int = 0,
@@ -71,17 +72,18 @@ class PretrainingTrainer(Trainer):
             non_blocking=True,
             key_metric=key_train_metric,
             additional_metrics=additional_metrics,
+            metric_cmp_fn=operator.lt,
             handlers=train_handlers,
             amp=amp,
             decollate=False,
         )
-        self.method = unwrapped(network)
-        self.network = torch.compile(network) if compile else network
+        self.method = cast(PretrainingMethod, unwrapped(network))
+        self.network = cast(torch.nn.Module, torch.compile(network)) if compile else network
         self.optimizer = optimizer
         self.seed = seed
         self.inferer = SimpleInferer() if inferer is None else inferer
 
-    def run(self) -> None:  # type: ignore[override]
+    def run(self) -> None:
         """Train up to ``max_epochs``; a resume handler may start it later than the first epoch."""
         self.scaler = gradient_scaler(self.state.device, self.amp)
         super(Trainer, self).run()
@@ -112,7 +114,6 @@ class PretrainingEvaluator(Evaluator):
         inferer: calls the network.
         key_val_metric: metrics of the method's output, the first is the key metric, of which less is better.
         additional_metrics: further metrics.
-        metric_cmp_fn: whether a value (first) is better than the best so far (second).
         val_handlers: handlers with ``attach``.
         amp: whether to use automatic mixed precision.
     """
@@ -120,13 +121,12 @@ class PretrainingEvaluator(Evaluator):
     def __init__(
         self,
         device: torch.device | str,
-        val_data_loader: DataLoader,
-        network: torch.nn.Module,
+        val_data_loader: DataLoader[Any],
+        network: PretrainingMethod,
         seed: int = 0,
         inferer: Inferer | None = None,
         key_val_metric: dict[str, Metric] | None = None,
         additional_metrics: dict[str, Metric] | None = None,
-        metric_cmp_fn: Callable[[float, float], bool] = operator.lt,
         val_handlers: Sequence[Any] | None = None,
         amp: bool = False,
     ) -> None:
@@ -136,7 +136,7 @@ class PretrainingEvaluator(Evaluator):
             non_blocking=True,
             key_val_metric=key_val_metric,
             additional_metrics=additional_metrics,
-            metric_cmp_fn=metric_cmp_fn,
+            metric_cmp_fn=operator.lt,
             val_handlers=val_handlers,
             amp=amp,
             decollate=False,
@@ -144,6 +144,11 @@ class PretrainingEvaluator(Evaluator):
         self.network = network
         self.seed = seed
         self.inferer = SimpleInferer() if inferer is None else inferer
+
+    def run(self, global_epoch: int = 1) -> None:
+        """Validate, on every rank, the weights and running statistics of rank 0, which are the ones that are saved."""
+        share_buffers(self.network)
+        super().run(global_epoch)
 
     def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, torch.Tensor]:
         device = self.state.device

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..utils.distributed import rank
 
@@ -27,6 +29,7 @@ class Progress:
         self.description = description
         self.interval = interval
         self._bar: tqdm | None = None
+        self._redirect = ExitStack()
         self._start = (0.0, 0)
 
     def attach(self, engine: Trainer) -> None:
@@ -41,6 +44,7 @@ class Progress:
         if self._bar is None:
             total = engine.state.epoch_length * engine.state.max_epochs
             done = engine.state.iteration
+            self._redirect.enter_context(logging_redirect_tqdm())
             self._bar = tqdm(total=total, initial=done, desc=self.description, unit="step", dynamic_ncols=True)
             self._start = (time.monotonic(), done)
 
@@ -62,5 +66,6 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+            self._redirect.close()
         if error is not None:
             raise error

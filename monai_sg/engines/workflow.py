@@ -64,7 +64,7 @@ def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[st
         if argument.startswith("--"):
             name, _, value = argument[2:].partition("=")
             following = arguments[position + 1] if position + 1 < len(arguments) else ""
-            flags[name] = value or following
+            flags[name.replace("-", "_")] = value or following
     files = [file.strip(" '\"") for file in flags.get("config_file", "").strip("[]()").split(",") if file.strip()]
     return files, [name for name in flags if name not in _WORKFLOW_FLAGS]
 

@@ -64,6 +64,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, skips: bool) -> None:
         super().__init__()
+        self.spatial_dims = spatial_dims
         stages = [width * factor for factor in (2, 4, 8, 16)]
         self.encoder_channels = stages
         self.decoder_channels = stages[2::-1]

@@ -41,7 +41,7 @@ def pattern_montage(
         references: per class (m, *spatial), the same box in m random patients.
         labels: name of each class.
         title: stands above the figure.
-        distances: per class n distances in feature space, shown above the crops; the mean correlation stands beside them.
+        distances: per class n distances in feature space, shown above the crops; mean correlations stand beside.
         spacing: mm per voxel; None labels the axes in voxels.
         window: values shown as black and as white.
 

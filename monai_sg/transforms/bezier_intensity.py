@@ -57,17 +57,20 @@ class BezierIntensity(Corruption):
 
     def apply(self, x: Tensor, params: Params) -> Tensor:
         """Read the table of each crop at its intensities."""
-        table = params["table"].to(x.device, torch.float32)
-        active = params["active"].to(x.device).view(-1, *[1] * (x.ndim - 1))
+        active = params["active"].to(x.device, torch.float32)[:, None]
+        table = params["table"].to(x.device, torch.float32) * active
+        rise = torch.nn.functional.pad(table.diff(dim=1), (0, 1))
         batch, points = table.shape
-        position = x.float().flatten(1).clamp(0, 1).mul_(points - 1)
-        entry = position.detach().int().clamp_(0, points - 1)
-        weight = position.sub_(entry)  # in place from here on: fresh memory is what costs on a CPU
-        entry.add_(torch.arange(0, batch * points, points, dtype=torch.int32, device=x.device)[:, None])
-        rise = torch.nn.functional.pad(table.diff(dim=1), (0, 1)).flatten().index_select(0, entry.flatten())
-        value = table.flatten().index_select(0, entry.flatten())
-        mapped = weight.mul_(rise.view_as(weight)).add_(value.view_as(weight))
-        return torch.where(active, mapped.view_as(x).to(x.dtype), x)
+        intensity = x.float().flatten(1)
+        weight = (intensity * (points - 1)).clamp_(0, points - 1)
+        left = weight.detach().int().clamp_(0, points - 1)
+        weight.sub_(left)  # in place where possible: on a CPU it is fresh memory that costs
+        entry = left.add_(
+            torch.arange(0, batch * points, points, dtype=torch.int32, device=x.device)[:, None]
+        ).flatten()
+        mapped = weight.mul_(rise.flatten().index_select(0, entry).view_as(weight))
+        mapped.add_(table.flatten().index_select(0, entry).view_as(weight))
+        return mapped.addcmul_(intensity, 1 - active).view_as(x).to(x.dtype)  # exactly x where not active
 
 
 def bezier_table(control: Tensor, inverted: Tensor, points: int) -> Tensor:

@@ -184,8 +184,6 @@ def random_intervals(crops: int, size: int, longest: int, generator: torch.Gener
 def cover_probability(size: int, longest: int, device: torch.device) -> Tensor:
     """Compute the probability ``(size,)`` that one block of random edge and place covers a voxel of an axis."""
     voxel = torch.arange(size, device=device)
-    total = torch.zeros(size, device=device)
-    for edge in range(1, longest + 1):
-        first, last = (voxel - edge + 1).clamp(min=0), voxel.clamp(max=size - edge)
-        total += (last - first + 1) / (size - edge + 1)
-    return total / longest
+    edge = torch.arange(1, longest + 1, device=device)[:, None]
+    places = torch.minimum(voxel, size - edge) - (voxel - edge + 1).clamp(min=0) + 1  # corners that reach the voxel
+    return (places / (size - edge + 1)).mean(0)

@@ -19,3 +19,10 @@ def world_size() -> int:
 def unwrapped(module: nn.Module) -> nn.Module:
     """Return the module inside ``DistributedDataParallel``, or ``module`` itself."""
     return module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Give all ranks the buffers of rank 0, such as running means, which each rank takes from its own crops."""
+    if world_size() > 1:
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)

@@ -112,8 +112,8 @@ def initialised(
             remedy = f"At least {min_matched:.0%} must fit: check that width and channels are those of the file."
             raise WeightsMismatchError(report, remedy)
         logger.info(str(report))
-    memory_format = {4: torch.channels_last, 5: torch.channels_last_3d}[network.get_submodule("head").weight.dim()]
-    return network.to(device=device, memory_format=memory_format)
+    formats = {2: torch.channels_last, 3: torch.channels_last_3d}
+    return network.to(device).to(memory_format=formats[network.spatial_dims])  # type: ignore[call-overload]
 
 
 def restored(module: Module, path: str | Path | None, made_by: str) -> Module:

@@ -20,6 +20,7 @@ from monai_sg.transforms.local_shuffle import LocalShuffle
 from monai_sg.transforms.out_paint import OutPaint
 
 Array = np.ndarray
+CALLS = 4
 
 
 def reference_shuffle(x: Array, rng: np.random.Generator, blocks: int = 10_000) -> Array:
@@ -80,7 +81,7 @@ def time_corruptions(args: argparse.Namespace) -> None:
     """Print crops per second of sampling, applying and both."""
     shape = (args.batch, 1, *args.size)
     x = torch.rand(shape, device=args.device)
-    generator = torch.Generator(args.device).manual_seed(0)
+    generator = torch.Generator(args.device)
     rows: dict[str, Corruption] = {
         "BezierIntensity": BezierIntensity(1.0),
         "LocalShuffle tiled": LocalShuffle(1.0),
@@ -90,17 +91,30 @@ def time_corruptions(args: argparse.Namespace) -> None:
         "GenesisCorruption tiled": GenesisCorruption(),
         "GenesisCorruption exact": GenesisCorruption(shuffle_mode="exact"),
     }
-    rng = np.random.default_rng(0)
     crop = x[0, 0].cpu().numpy().astype(np.float64)
-    alone = best_seconds(lambda: [reference_genesis(crop, rng) for _ in range(16)], 2, "cpu") / 16
+    alone = best_seconds(lambda: reference_crops(crop, 16), 3, "cpu") / 16
     print(f"{'crops/s of ' + 'x'.join(map(str, args.size)):28}{'sample':>10}{'apply':>10}{'both':>10}{'ratio':>8}")
     print(f"{'sequential numpy reference':28}{'':>20}{1 / alone:10.1f}{1:8.1f}")
     for name, corruption in rows.items():
         params = corruption.sample(shape, generator)
-        sample = best_seconds(lambda c=corruption: c.sample(shape, generator), args.repeats, args.device)
+        sample = best_seconds(lambda c=corruption: sample_calls(c, shape, generator), args.repeats, args.device) / CALLS
         apply = best_seconds(lambda c=corruption, p=params: c.apply(x, p), args.repeats, args.device)
         speeds = [args.batch / seconds for seconds in (sample, apply, sample + apply)]
         print(f"{name:28}" + "".join(f"{speed:10.1f}" for speed in speeds) + f"{speeds[2] * alone:8.1f}")
+
+
+def reference_crops(crop: Array, number: int) -> None:
+    """Corrupt the same crop several times, always with the same random numbers."""
+    rng = np.random.default_rng(0)
+    for _ in range(number):
+        reference_genesis(crop, rng)
+
+
+def sample_calls(corruption: Corruption, shape: tuple[int, ...], generator: torch.Generator) -> None:
+    """Sample several batches, always the same ones, so that the share of shuffled crops does not vary."""
+    generator.manual_seed(0)
+    for _ in range(CALLS):
+        corruption.sample(shape, generator)
 
 
 def displacements(mode: str, size: tuple[int, ...], crops: int) -> tuple[float, list[torch.Tensor]]:

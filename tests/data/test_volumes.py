@@ -134,6 +134,11 @@ def test_stored_type(values: list[float], whole: bool, dtype: type, scale: float
     )
 
 
+def test_fourth_axis_of_length_one_is_dropped(tmp_path: Path) -> None:
+    volume = read_volume(write_nifti(tmp_path / "a.nii.gz", ct_like()[..., None]))
+    np.testing.assert_array_equal(volume.array, ct_like())
+
+
 def test_padding_outside_the_field_of_view_is_kept(tmp_path: Path) -> None:
     array = ct_like()
     array[0] = -3024

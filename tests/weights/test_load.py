@@ -96,7 +96,7 @@ def test_a_restored_module_needs_every_tensor(tmp_path: Path) -> None:
     module = torch.nn.Linear(2, 3)
     path = saved(tmp_path, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)})
     assert torch.equal(restored(module, path, "made by x").weight, torch.ones(3, 2))
-    with pytest.raises(WeightsMismatchError, match="missing: 0.weight"):
+    with pytest.raises(WeightsMismatchError, match=r"missing: 0\.weight"):
         restored(torch.nn.Sequential(torch.nn.Linear(2, 3)), path, "made by x")
     with pytest.raises(FileNotFoundError, match="made by x"):
         restored(module, tmp_path / "absent.pt", "made by x")

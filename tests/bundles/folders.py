@@ -1,0 +1,57 @@
+"""The bundles of the checkout and their configs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from monai_sg.engines.workflow import CheckedWorkflow
+
+TOP = Path(__file__).resolve().parents[2] / "bundles"
+FOLDERS = sorted(path.parent.parent for path in TOP.glob("*/configs/metadata.json"))
+NAMES = [folder.name for folder in FOLDERS]
+
+
+def config(bundle: str, name: str) -> Path:
+    return TOP / bundle / "configs" / name
+
+
+def content(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def recipe(bundle: str) -> dict[str, Any]:
+    return content(TOP / "_src" / bundle / "recipe.json")
+
+
+def overlays(bundle: str) -> list[tuple[str, str]]:
+    """Return pairs of an overlay and a config it names."""
+    return [(overlay, target) for overlay, targets in recipe(bundle)["overlays"].items() for target in targets]
+
+
+def full_configs(bundle: str) -> list[str]:
+    """Return the files that run by themselves."""
+    return [name for name in recipe(bundle)["files"] if name not in recipe(bundle)["overlays"]]
+
+
+def parser(bundle: str, names: Sequence[str], overrides: Mapping[str, Any] | None = None) -> ConfigParser:
+    """Return the merged configs with those of the overrides whose ids they have."""
+    merged = ConfigParser()
+    merged.read_config([str(config(bundle, name)) for name in names])
+    merged.update({name: value for name, value in (overrides or {}).items() if name in merged})
+    return merged
+
+
+def workflow(
+    bundle: str, names: Sequence[str], overrides: Mapping[str, Any], workflow_type: str | None = None
+) -> CheckedWorkflow:
+    """Return an initialised workflow with those of the overrides whose ids the configs have."""
+    own = {name: value for name, value in overrides.items() if name in parser(bundle, names)}
+    files = [str(config(bundle, name)) for name in names]
+    made = CheckedWorkflow(files, workflow_type=workflow_type, logging_file=False, **own)
+    made.initialize()
+    return made

@@ -1,0 +1,139 @@
+"""Overlays change what is there, and what must agree is one id."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.bundle import ConfigParser
+
+from monai_sg.commands.chain import Chain
+from monai_sg.engines.workflow import check_overrides
+from tests.bundles.folders import NAMES, config, content, full_configs, overlays, parser, recipe, workflow
+from tests.bundles.small_run import BUNDLE, overrides
+
+OF_MONAI = {"imports", "initialize", "run", "finalize"}
+PAIRS = [(bundle, *pair) for bundle in NAMES for pair in overlays(bundle)]
+
+
+@pytest.mark.parametrize(("bundle", "overlay", "target"), PAIRS)
+def test_overlay_adds_no_id(bundle: str, overlay: str, target: str) -> None:
+    names = [name.removeprefix("+") for name in content(config(bundle, overlay))]
+    check_overrides(str(config(bundle, target)), [name for name in names if name not in OF_MONAI])
+
+
+@pytest.mark.parametrize(("bundle", "overlay", "target"), PAIRS)
+def test_references_of_an_overlay_lead_somewhere(bundle: str, overlay: str, target: str) -> None:
+    merged = parser(bundle, [target, overlay])
+    merged.parse()
+    for item in merged.ref_resolver.items.values():
+        assert merged.ref_resolver.find_refs_in_config(item.get_config(), item.get_id()).keys() <= (
+            merged.ref_resolver.items.keys()
+        )
+
+
+@pytest.mark.parametrize("bundle", NAMES)
+def test_recipe_names_all_overlays(bundle: str) -> None:
+    assert recipe(bundle)["overlays"].keys() <= recipe(bundle)["files"].keys()
+    for targets in recipe(bundle)["overlays"].values():
+        assert set(targets) <= set(full_configs(bundle))
+    for name in full_configs(bundle):
+        assert "run" in content(config(bundle, name)), f"{name} is an overlay that the recipe does not list"
+
+
+@pytest.mark.parametrize("bundle", NAMES)
+def test_presets_set_only_what_a_user_may_change(bundle: str) -> None:
+    block = set().union(*(content(config(bundle, name)) for name in full_configs(bundle)[:1]))
+    for path in config(bundle, "train.json").parent.glob("preset_*.json"):
+        assert set(content(path)) <= block
+
+
+def test_evaluation_writes_finite_metrics(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    more = {"validate::dataset::data::split": "validation", "validate::handlers::1::save_dir": str(tmp_path)}
+    made = workflow(BUNDLE, ["train.json", "evaluate.json"], overrides(phantom_cohort, finished_run, **more))
+    made.run()
+    rows = dict(line.split() for line in (tmp_path / "metrics.csv").read_text().splitlines())
+    evaluator = made.parser.get_parsed_content("validate::evaluator")
+    assert set(rows) == {"loss", *content(config(BUNDLE, "evaluate.json"))["validate::additional_metrics"]}
+    assert all(isfinite(float(value)) for value in rows.values())
+    assert evaluator.state.iteration == 1
+
+
+def test_evaluation_finds_the_loss_of_the_saved_epoch(
+    finished_run: Path, phantom_cohort: Path, tmp_path: Path
+) -> None:
+    """The validation that chose the weights and one that starts from the file agree."""
+    settings = overrides(phantom_cohort, finished_run)
+    more = {"validate::dataset::data::split": "validation", "validate::handlers::1::save_dir": str(tmp_path)}
+    made = workflow(BUNDLE, ["train.json", "evaluate.json"], {**settings, **more})
+    made.run()
+    found = made.parser.get_parsed_content("validate::evaluator").state.metrics
+    from monai_sg.engines.history import read_history
+
+    (row,) = read_history(finished_run / "train" / "history.csv")
+    assert found["loss"] == pytest.approx(row["validation_loss"], rel=1e-6)
+    assert found["accuracy"] == row["validation_accuracy"]
+
+
+def _crop_sizes(parsed: ConfigParser) -> list[list[int]]:
+    reader = [parsed.get_parsed_content(f"{part}::preprocessing").transforms[0] for part in ("train", "validate")]
+    return [list(transform.crop_size) for transform in reader]
+
+
+@pytest.fixture
+def changed(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> dict[str, Any]:
+    more = {"crop_size": [24, 16, 8], "intensity_range": [-500, 300], "width": 2, "stage1_path": None}
+    return overrides(phantom_cohort, finished_run, run_dir=str(tmp_path), **more)
+
+
+@pytest.mark.parametrize("name", ["classify.json", "train.json"])
+def test_one_override_reaches_training_and_validation(changed: dict[str, Any], name: str) -> None:
+    made = workflow(BUNDLE, [name], changed)
+    get = made.parser.get_parsed_content
+    assert _crop_sizes(made.parser) == [[24, 16, 8]] * 2
+    assert get("preflight").crop_size == (24, 16, 8)
+    for part in ("train", "validate"):
+        normalisation = get(f"{part}::preprocessing").transforms[1].scaler
+        assert (normalisation.a_min, normalisation.a_max) == (-500, 300)
+        assert get(f"{part}::dataset")[0]["image"].shape == (1, 24, 16, 8)
+    assert get("network").encoder_channels == [4, 8, 16, 32]
+    assert get("train::trainer").network is get("validate::evaluator").network is get("method")
+    assert get("method").network is get("network")
+
+
+def test_the_same_overrides_reach_inference(changed: dict[str, Any]) -> None:
+    get = parser(BUNDLE, ["inference.json"], {**changed, "spacing": [3.0, 2.0, 1.0]}).get_parsed_content
+    assert get("inferer").roi_size == [24, 16, 8]
+    assert get("network_def").encoder_channels == [4, 8, 16, 32]
+    resample, scale = get("preprocessing").transforms[-2:]
+    assert resample.spacing_transform.pixdim.tolist() == [3.0, 2.0, 1.0]
+    assert (scale.scaler.a_min, scale.scaler.a_max) == (-500, 300)
+    back = get("postprocessing").transforms[1].scaler
+    assert (back.b_min, back.b_max) == (-500, 300)
+
+
+def test_one_override_reaches_the_autoencoder_and_the_discovery(changed: dict[str, Any]) -> None:
+    values = {**changed, "overview_size": [8, 16, 24]}
+    auto = workflow(BUNDLE, ["autoencoder.json"], values).parser.get_parsed_content
+    assert auto("train::dataset")[0]["image"].shape == auto("validate::dataset")[0]["image"].shape == (1, 8, 16, 24)
+    assert auto("preflight").crop_size == (8, 16, 24)
+    found = parser(BUNDLE, ["discover.json"], values)
+    assert found.get_parsed_content("network_def").encoder_channels == auto("network").encoder_channels
+    assert found.get_parsed_content("settings")["crop_size"] == [24, 16, 8]
+
+
+def test_spacing_reaches_the_cache(phantom_cohort: Path, tmp_path: Path) -> None:
+    values = overrides(phantom_cohort, tmp_path, spacing=[9.0, 8.0, 7.0])
+    for name in ("autoencoder.json", "discover.json", "classify.json", "train.json"):
+        cache = parser(BUNDLE, [name], values).get_parsed_content("cache")
+        assert {cache.entry(image).spacing for image in cache.ids} == {(9.0, 8.0, 7.0)}
+
+
+def test_chain_gives_each_config_the_overrides_it_has(phantom_cohort: Path, tmp_path: Path) -> None:
+    chain = Chain(BUNDLE, {"patience": 3, "stage1_path": None, "train::dataloader::num_workers": 1})
+    lines = dict(zip(chain.stages, chain.commands(), strict=True))
+    assert "--train::dataloader::num_workers 1" in lines["classify"]
+    assert "train::dataloader" not in lines["discover"]
+    assert all("--patience 3" in line for line in lines.values())
