@@ -16,7 +16,7 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt
-PYTEST := $(BIN)/python -m pytest $(if $(REAL_DATA),--real-data "$(REAL_DATA)")
+PYTEST := $(BIN)/python -m pytest $(if $(REAL_DATA),--real-data="$(REAL_DATA)")
 
 .PHONY: help demo test test-slow lint bundles clean
 .DEFAULT_GOAL := help

@@ -18,12 +18,17 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     commands = {"pretrain": pretrain, "scan": scan, "demo": demo, "bundles": {"build": build}}
     try:
-        fire.Fire(commands, name="monai_sg")
+        fire.Fire(commands, command=_arguments(sys.argv[1:]), name="monai_sg")
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:
             raise
         sys.exit(f"monai_sg: {sentence}")
+
+
+def _arguments(given: list[str]) -> list[str]:
+    """Turn ``--help`` at the end into the form that also works where an argument is required."""
+    return [*given[:-1], "--", "--help"] if given[-1:] in (["--help"], ["-h"]) else given
 
 
 def _sentence(error: BaseException | None) -> str | None:

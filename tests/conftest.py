@@ -9,7 +9,8 @@ import torch
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--real-data", metavar="DIR", help="folder of public image sets; without it tests/real skips")
+    # Write it with "=": pytest takes a lone DIR, which exists, for a folder of tests before it has read this file.
+    parser.addoption("--real-data", metavar="DIR", help="--real-data=DIR: folder of public image sets, for tests/real")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,7 +22,7 @@ def _two_threads() -> None:
 def real_data(request: pytest.FixtureRequest) -> Path:
     given = request.config.getoption("--real-data")
     if given is None:
-        pytest.skip("needs real images: pytest --real-data DIR")
+        pytest.skip("needs real images: pytest --real-data=DIR")
     folder = Path(given).resolve()
     if not folder.is_dir():
         pytest.fail(f"--real-data {given} is not a folder")

@@ -16,6 +16,7 @@ from ..utils.files import write_atomic
 class History:
     """Write one row per epoch to a CSV file: the trainer's metrics, the validator's, and the learning rate.
 
+    The validator's metrics stay empty in epochs without validation.
     Rows after the epoch a resumed run starts from are replaced. Has to come after the handler that validates.
 
     Args:
@@ -38,10 +39,12 @@ class History:
         rows = [row for row in read_history(self.path) if row["epoch"] < epoch] if epoch > 1 else []
         row = {"epoch": float(epoch), "learning_rate": engine.optimizer.param_groups[0]["lr"]}
         row |= {name: float(value) for name, value in engine.state.metrics.items()}
-        row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
+        if self.validator.state.epoch == epoch:
+            row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
         rows.append(row)
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(row), restval="", extrasaction="ignore", lineterminator="\n")
+        names = dict.fromkeys(name for one in rows for name in one)
+        writer = csv.DictWriter(text, fieldnames=list(names), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_atomic(self.path, lambda file: file.write(text.getvalue().encode()))

@@ -28,6 +28,14 @@ def recipe(bundle: str) -> dict[str, Any]:
     return content(TOP / "_src" / bundle / "recipe.json")
 
 
+def first_block(bundle: str) -> dict[str, Any]:
+    """Return the ids that a user may change, with the defaults that the configs share."""
+    block: dict[str, Any] = {}
+    for part in recipe(bundle)["first_block"]:
+        block |= content(TOP / "_src" / bundle / part)
+    return block
+
+
 def overlays(bundle: str) -> list[tuple[str, str]]:
     """Return pairs of an overlay and a config it names."""
     return [(overlay, target) for overlay, targets in recipe(bundle)["overlays"].items() for target in targets]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from monai_sg.engines.preflight import Preflight
+from monai_sg.networks.genesis_unet import GenesisUNet
+
+ENTRIES = {
+    "a": SimpleNamespace(shape=(64, 64, 40), spacing=(0.7, 0.7, 2.5)),
+    "b": SimpleNamespace(shape=(64, 48, 16), spacing=(0.8, 0.7, 5.0)),
+}
+
+
+class FakeCache:
+    """Two images, one of them smaller than the crop."""
+
+    ids = tuple(ENTRIES)
+    skipped: ClassVar = {"c": "cannot be read"}
+
+    def entry(self, name: str) -> SimpleNamespace:
+        return ENTRIES[name]
+
+
+def preflight(output: Path, **more: Any) -> Preflight:
+    network = GenesisUNet(spatial_dims=3, width=4)
+    values: dict[str, Any] = {"data": range(70), "validation": range(4), "crop_size": [32, 32, 24], "network": network}
+    fixed = {"stage": "train", "cache": FakeCache(), "batch_size": 16, "epochs": 3, "device": "cpu"}
+    return Preflight(**{**fixed, **values, **more}, output_dir=output)
+
+
+def test_facts_are_those_of_the_run(tmp_path: Path) -> None:
+    sizes, work, machine, disk, small = preflight(tmp_path).lines()
+    assert "2 images, 1 skipped" in sizes
+    assert "spacing 0.7-0.8 x 0.7 x 2.5-5 mm; shape 64 x 48-64 x 16-40 voxels" in sizes
+    assert work.endswith("70 training and 4 validation items of 32x32x24, 4 steps of 16 in each of 3 epochs")
+    assert "on cpu with" in machine
+    assert "mixed precision off; network of 0.3 M parameters" in machine
+    assert f"to {tmp_path}" in disk
+    assert small.endswith("1 images are smaller than the crop along an axis and are padded there")
+
+
+def test_nothing_is_said_of_small_images_where_there_are_none(tmp_path: Path) -> None:
+    assert not any("smaller" in line for line in preflight(tmp_path, crop_size=[32, 32, 16]).lines())
+
+
+def test_it_makes_the_folder_and_logs_the_facts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="monai_sg.engines.preflight"):
+        preflight(tmp_path / "new" / "train")()
+    assert (tmp_path / "new" / "train").is_dir()
+    assert len(caplog.messages) == 5
+
+
+@pytest.mark.parametrize(("part", "name"), [("data", "training"), ("validation", "validation")])
+def test_no_data_is_refused(tmp_path: Path, part: str, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"train has no {name} data among the 2 readable images \(1 were skipped\)"):
+        preflight(tmp_path / "new", **{part: []})()
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "fitting"), [([32, 30, 16], "[32, 32, 16]"), ([4, 32, 32], "[8, 32, 32]"), ([0, 8, 8], "[8, 8, 8]")]
+)
+def test_a_size_the_network_cannot_take_is_refused_with_one_it_can(
+    tmp_path: Path, size: list[int], fitting: str
+) -> None:
+    with pytest.raises(ValueError, match="must be a multiple of 8") as error:
+        preflight(tmp_path, crop_size=size)()
+    assert str(size) in str(error.value)
+    assert fitting in str(error.value)
+
+
+def test_an_unknown_override_of_the_command_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "train.json"
+    config.write_text('{"epochs": 1}')
+    program = "/somewhere/monai/bundle/__main__.py"
+    monkeypatch.setattr("sys.argv", [program, "run", "--config_file", str(config), "--epoch", "1"])
+    with pytest.raises(ValueError, match="did you mean epochs"):
+        preflight(tmp_path)()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_sg.transforms.genesis_corruption import GenesisCorruption
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_in_or_out_painting_never_both_and_how_often() -> None:
+    mask = GenesisCorruption(0.0, 0.0).sample((6000, 1, 24, 24), seeded())["mask"].flatten(1)
+    share = mask.float().mean(1)
+    corner = mask[:, 0]  # the corner is painted by out-painting only
+    assert corner.float().mean() == pytest.approx(0.72, abs=0.02)
+    assert (~corner & (share > 0)).float().mean() == pytest.approx(0.18 * 0.95, abs=0.02)  # 5 % of these have no box
+    border = mask.view(6000, 24, 24)[:, 0].float().mean(1)
+    assert torch.equal(border, corner.float())  # a crop's border is noise altogether, or untouched
+
+
+def test_order_is_shuffle_then_intensity_then_painting() -> None:
+    corruption = GenesisCorruption(1.0, 1.0, 1.0)
+    x = torch.rand(4, 1, 32, 32, 16)
+    params = corruption.sample(x.shape, seeded())
+    by_hand = corruption.intensity.apply(corruption.shuffle.apply(x, params), params)
+    mask = params["mask"].expand_as(x)
+    out = corruption.apply(x, params)
+    assert torch.equal(out[mask], params["noise"][mask])  # the noise is not remapped
+    assert torch.equal(out[~mask], by_hand[~mask])
+
+
+@pytest.mark.parametrize("mode", ["tiled", "exact"])
+@pytest.mark.parametrize("shape", [(300, 1, 24, 20), (120, 1, 20, 20, 12)])
+def test_the_three_are_independent(mode: str, shape: tuple[int, ...]) -> None:
+    params = GenesisCorruption(shuffle_mode=mode).sample(shape, seeded())
+    shuffled = (params["index"] != torch.arange(params["index"].shape[1])).any(1)
+    for happened, prob in ((shuffled, 0.5), (params["active"], 0.9)):
+        assert happened.float().mean() == pytest.approx(prob, abs=0.1)
+    assert (shuffled & params["active"]).float().mean() == pytest.approx(0.45, abs=0.1)
+
+
+def test_switched_off_it_is_the_identity() -> None:
+    x = torch.rand(3, 1, 16, 16)
+    assert torch.equal(GenesisCorruption(0.0, 0.0, 0.0)(x, seeded()), x)
+
+
+def test_positions_are_kept() -> None:
+    # A bright half stays in its half: no flips, only blocks of 3 voxels are shuffled.
+    x = torch.zeros(64, 1, 30, 30)
+    x[:, :, 15:] = 1
+    out = GenesisCorruption(1.0, 0.0, 0.0)(x, seeded())
+    assert (out[:, :, :12] == 0).all()
+    assert (out[:, :, 18:] == 1).all()
