@@ -65,7 +65,8 @@ class Chain:
     def workflow(self, stage: str, *overlays: str, **more: Any) -> CheckedWorkflow:
         """Return the initialised workflow of a stage, with overlays that lie beside its config."""
         files = [str(self.config(stage)), *(str(self.config(overlay)) for overlay in overlays)]
-        workflow = CheckedWorkflow(config_file=files, workflow_type=None, **{**self._own[stage], **more})
+        kind = None if stage == "discover" else "train"
+        workflow = CheckedWorkflow(config_file=files, workflow_type=kind, **{**self._own[stage], **more})
         workflow.initialize()
         return workflow
 

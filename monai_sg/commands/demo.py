@@ -22,7 +22,7 @@ SMALL = {
     "batch_size": 16,
     "num_workers": 0,
 }
-EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 3, "train": 5}
+EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 3, "train": 4}
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
 

@@ -15,8 +15,8 @@ from .rand_corruption import RandCorruption, RandCorruptiond
 class BezierIntensity(Corruption):
     r"""Map intensities by a cubic Bezier curve with random inner control points, increasing or decreasing.
 
-    Zhou et al., Models Genesis, Medical Image Analysis 67 (2021), section 2.2, "non-linear". With control points (0, 0),
-    (a, b), (c, d), (1, 1) and a, b, c, d ~ U(0, 1) the curve is
+    Zhou et al., Models Genesis, Medical Image Analysis 67 (2021), section 2.2, "non-linear". With control points
+    (0, 0), (a, b), (c, d), (1, 1) and a, b, c, d ~ U(0, 1) the curve is
 
     .. math:: x(t) = 3(1-t)^2 t\,a + 3(1-t)t^2\,c + t^3, \quad y(t) = 3(1-t)^2 t\,b + 3(1-t)t^2\,d + t^3 .
 

@@ -132,12 +132,12 @@ def rank_in_tiles(first: Tensor, starts: Sequence[Tensor], lengths: Sequence[Ten
 
     Args:
         first: number of the first voxel of each crop ``(crops, 1, ..., 1)``.
-        starts: for each axis the first voxel of the interval each voxel lies in, broadcastable to ``(crops, *spatial)``.
+        starts: for each axis the first voxel of each voxel's interval, broadcastable to ``(crops, *spatial)``.
         lengths: for each axis the length of that interval.
         spatial: voxels along each axis.
 
     Returns:
-        rank ``(crops, *spatial)``: ``first``, plus voxels in earlier tiles, plus voxels before this one in its own tile.
+        rank ``(crops, *spatial)``: ``first``, plus voxels in earlier tiles, plus earlier voxels of the same tile.
     """
     before, after, local = torch.ones_like(first), torch.ones_like(first), torch.zeros_like(first)
     rank = first

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 Params = dict[str, Tensor]
-"""Random parameters of a batch: every tensor has the batch as its first axis, so that ``value[i : i + 1]`` is one crop."""
+"""Random parameters of a batch; the first axis of every tensor is the batch, so ``value[i : i + 1]`` is one crop."""
 
 
 class Corruption(ABC):

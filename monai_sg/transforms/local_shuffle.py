@@ -23,19 +23,20 @@ class LocalShuffle(Corruption):
     Zhou et al., Models Genesis, Medical Image Analysis 67 (2021), section 2.2, "local pixel shuffling". The block edge
     along an axis of n voxels is uniform in 1 ... max(1, n // max_edge_fraction). A permutation serves all channels.
 
-    ``mode="exact"`` is the published procedure: `blocks` blocks at uniform places, each filled with a permutation of the
-    voxels of the *unshuffled* crop, later blocks over earlier ones. Voxels may be duplicated or lost where blocks overlap.
+    ``mode="exact"`` is the published procedure: ``blocks`` blocks at uniform places, each filled with a permutation of
+    the voxels of the *unshuffled* crop, later blocks over earlier ones. Where blocks overlap, voxels are doubled or
+    lost.
 
-    ``mode="tiled"`` is a deviation made for speed. The crop is cut along each axis into intervals whose lengths follow the
-    distribution above, and a tile of this grid is permuted with the probability that `blocks` random blocks cover
-    it. Tiles do not overlap, so each voxel value is kept exactly once. The share of voxels moved and the
-    histogram of displacements along each axis differ from ``exact`` by less than 2 % (``tests/benchmarks/corruption.py``);
-    that blocks of one crop share the cuts along an axis is what differs.
+    ``mode="tiled"`` is a deviation made for speed. The crop is cut along each axis into intervals whose lengths follow
+    the same distribution, and a tile of this grid is permuted with the probability that ``blocks`` random blocks cover
+    it. Tiles do not overlap, so each voxel is kept exactly once, and tiles of one crop share their cuts along an axis.
+    The expected share of voxels moved and the histogram of displacements along each axis (total variation) are within
+    2 % of ``exact``; ``tests/benchmarks/corruption.py`` measures both.
 
     Args:
         prob: probability that a crop is shuffled.
         blocks: number of blocks; 10,000 cover 82 % of 64 x 64 x 32 voxels.
-        max_edge_fraction: the longest edge is this fraction of the axis.
+        max_edge_fraction: voxels of the axis for each voxel of the longest edge.
         mode: ``"tiled"`` or ``"exact"``.
 
     Raises:

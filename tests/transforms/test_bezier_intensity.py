@@ -27,7 +27,10 @@ def test_values_by_hand() -> None:
     assert (table_of(control, True, 1001) - (1 - table_of(control, False, 1001))).abs().max() > 0.3  # h is not 1 - g
 
 
-@pytest.mark.parametrize("extreme", [[[1, 0], [0, 1]], [[1, 0], [1, 0]], [[0, 1], [0, 1]], [[0, 0], [1, 1]], [[1, 1], [1, 1]]])
+EXTREMES = [[[1, 0], [0, 1]], [[1, 0], [1, 0]], [[0, 1], [0, 1]], [[0, 0], [1, 1]], [[1, 1], [1, 1]]]
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
 @pytest.mark.parametrize("inverted", [False, True])
 def test_extreme_curves_are_monotone_with_exact_ends(extreme: list[list[float]], inverted: bool) -> None:
     table = table_of([[float(v) for v in row] for row in extreme], inverted)

@@ -46,8 +46,14 @@ def test_intervals_tile_the_axis() -> None:
 
 def test_rank_by_hand() -> None:
     # A 3 x 3 image cut after row 1 and after column 2 (tiles 1x2, 1x1, 2x2, 2x1).
-    starts = [torch.tensor([0, 1, 1], dtype=torch.int32).view(1, 3, 1), torch.tensor([0, 0, 2], dtype=torch.int32).view(1, 1, 3)]
-    lengths = [torch.tensor([1, 2, 2], dtype=torch.int32).view(1, 3, 1), torch.tensor([2, 2, 1], dtype=torch.int32).view(1, 1, 3)]
+    starts = [
+        torch.tensor([0, 1, 1], dtype=torch.int32).view(1, 3, 1),
+        torch.tensor([0, 0, 2], dtype=torch.int32).view(1, 1, 3),
+    ]
+    lengths = [
+        torch.tensor([1, 2, 2], dtype=torch.int32).view(1, 3, 1),
+        torch.tensor([2, 2, 1], dtype=torch.int32).view(1, 1, 3),
+    ]
     rank = rank_in_tiles(torch.zeros(1, 1, 1, dtype=torch.int32), starts, lengths, (3, 3))
     assert rank.tolist() == [[[0, 1, 2], [3, 4, 7], [5, 6, 8]]]
 

@@ -59,7 +59,7 @@ def test_a_batch_is_its_crops_one_by_one(corruption: Corruption, shape: tuple[in
 
 @every_corruption
 def test_same_seed_same_parameters(corruption: Corruption) -> None:
-    first, second, other = (corruption.sample((8, 1, 24, 24, 16), seeded(seed)) for seed in (3, 3, 4))
+    first, second, other = (corruption.sample((6, 1, 20, 20), seeded(seed)) for seed in (3, 3, 4))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not first or any(not torch.equal(first[name], other[name]) for name in first)
 
@@ -68,7 +68,7 @@ def test_same_seed_same_parameters(corruption: Corruption) -> None:
 def test_crops_of_a_batch_differ(corruption: Corruption) -> None:
     if isinstance(corruption, Identity):
         pytest.skip("leaves all crops alike")
-    out = corruption(torch.linspace(0, 1, 32 * 32).view(1, 1, 32, 32).repeat(16, 1, 1, 1), seeded())
+    out = corruption(torch.linspace(0, 1, 32 * 32).view(1, 1, 32, 32).repeat(12, 1, 1, 1), seeded())
     assert len(out.flatten(1).unique(dim=0)) > 4
 
 

@@ -11,12 +11,12 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_in_or_out_painting_never_both_and_how_often() -> None:
-    mask = GenesisCorruption(0.0, 0.0).sample((6000, 1, 24, 24), seeded())["mask"].flatten(1)
+    mask = GenesisCorruption(0.0, 0.0).sample((2500, 1, 24, 24), seeded())["mask"].flatten(1)
     share = mask.float().mean(1)
     corner = mask[:, 0]  # the corner is painted by out-painting only
-    assert corner.float().mean() == pytest.approx(0.72, abs=0.02)
-    assert (~corner & (share > 0)).float().mean() == pytest.approx(0.18 * 0.95, abs=0.02)  # 5 % of these have no box
-    border = mask.view(6000, 24, 24)[:, 0].float().mean(1)
+    assert corner.float().mean() == pytest.approx(0.72, abs=0.03)
+    assert (~corner & (share > 0)).float().mean() == pytest.approx(0.18 * 0.95, abs=0.03)  # 5 % of these have no box
+    border = mask.view(2500, 24, 24)[:, 0].float().mean(1)
     assert torch.equal(border, corner.float())  # a crop's border is noise altogether, or untouched
 
 
@@ -31,10 +31,9 @@ def test_order_is_shuffle_then_intensity_then_painting() -> None:
     assert torch.equal(out[~mask], by_hand[~mask])
 
 
-@pytest.mark.parametrize("mode", ["tiled", "exact"])
 @pytest.mark.parametrize("shape", [(300, 1, 24, 20), (120, 1, 20, 20, 12)])
-def test_the_three_are_independent(mode: str, shape: tuple[int, ...]) -> None:
-    params = GenesisCorruption(shuffle_mode=mode).sample(shape, seeded())
+def test_the_three_are_independent(shape: tuple[int, ...]) -> None:
+    params = GenesisCorruption().sample(shape, seeded())
     shuffled = (params["index"] != torch.arange(params["index"].shape[1])).any(1)
     for happened, prob in ((shuffled, 0.5), (params["active"], 0.9)):
         assert happened.float().mean() == pytest.approx(prob, abs=0.1)

@@ -44,10 +44,10 @@ def test_one_exact_block_is_a_permutation_of_a_box() -> None:
 @BOTH_MODES
 def test_permutations_are_uniform(mode: str) -> None:
     # With edges of 1 or 2 along a single line the source of a voxel is itself or a neighbour, both sides alike.
-    index = draw(mode, (20, 9), 4000, blocks=20)
+    index = draw(mode, (20, 9), 2500, blocks=20)
     move = displacement(index, (20, 9))[0].float()
     right, left = (move == 1).float().mean(), (move == -1).float().mean()
-    assert abs(right / left - 1) < 0.05
+    assert abs(right / left - 1) < 0.06
     assert (displacement(index, (20, 9))[1] == 0).all()
 
 
@@ -65,7 +65,7 @@ def test_exact_coverage_of_a_chest_crop() -> None:
     assert moved == pytest.approx(0.82 * 0.96, abs=0.01)
 
 
-@pytest.mark.parametrize(("size", "tiled_crops", "exact_crops"), [((64, 64, 32), 64, 8), ((224, 224), 24, 4)])
+@pytest.mark.parametrize(("size", "tiled_crops", "exact_crops"), [((64, 64, 32), 24, 4), ((224, 224), 24, 2)])
 def test_tiles_move_voxels_like_exact_blocks(size: tuple[int, ...], tiled_crops: int, exact_crops: int) -> None:
     tiled, exact = draw("tiled", size, tiled_crops), draw("exact", size, exact_crops)
     own = torch.arange(tiled.shape[1])
