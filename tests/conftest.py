@@ -51,3 +51,14 @@ def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom_cohort")
     write_ct_cohort(folder, patients=8, seed=0, shape=(64, 56, 48))
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run of the whole chain on the small phantom, shared by the tests of bundles and commands."""
+    from monai_sg.commands.chain import Chain
+    from tests.bundles.small_run import BUNDLE, overrides
+
+    output = tmp_path_factory.mktemp("run")
+    Chain(BUNDLE, overrides(phantom_cohort, output)).run()
+    return output
