@@ -40,7 +40,7 @@ def discover(
         settings: the attributes of `DiscoverySettings`, of which ``crop_size`` is needed.
 
     Raises:
-        ValueError: for fewer than three usable training images, or when fewer than two coordinates fit.
+        ValueError: for no usable training image, or when fewer than two coordinates fit.
     """
     chosen = DiscoverySettings(**settings)
     frames = _frames_of_splits(cache, datalist, embedding, chosen)

@@ -17,16 +17,22 @@ _FEWEST = 3
 
 
 def check_cohort(images: int) -> None:
-    """Raise ``ValueError`` if there are too few training images to find neighbours."""
-    if images < _FEWEST:
+    """Raise ``ValueError`` if there is no training image; warn if there are too few for similar patients to exist."""
+    if images == 0:
         raise ValueError(
-            f"{images} training images can be used and discovery compares at least {_FEWEST}; add images to the data "
-            "list, or look in the log for the reason why images were left out."
+            "No training image can be used, so there is nothing to discover; add images to the data list, or look in "
+            "the log for the reason why images were left out."
+        )
+    if images < _FEWEST:
+        logger.warning(
+            "Only %d training images can be used. With fewer than %d no patient has similar ones: the pseudo labels "
+            "are places in the body and nothing more.",
+            *(images, _FEWEST),
         )
 
 
 def neighbour_count(images: int, asked: int) -> int:
-    """Return K, the training images per class: ``min(asked, 0.45 N)``, at least 3.
+    """Return K, the training images per class: ``min(asked, 0.45 N)``, at least 3 or all there are.
 
     Semantic Genesis takes 200 of 445 scans; 45 % of the cohort keeps that share where there are fewer.
 
@@ -34,8 +40,7 @@ def neighbour_count(images: int, asked: int) -> int:
         images: training images, N.
         asked: K as configured.
     """
-    check_cohort(images)
-    count = min(asked, max(_FEWEST, math.floor(_COHORT_SHARE * images)))
+    count = min(asked, max(_FEWEST, math.floor(_COHORT_SHARE * images)), images)
     percent = 100 * count / images
     if asked > images:
         logger.warning(

@@ -96,7 +96,7 @@ def restoration_montage(
     for row, line in enumerate(grid):
         crop, plane = row // len(planes), planes[row % len(planes)]
         pictures = [central_slice(stack[crop], plane, spacing) for stack in (truth, seen, given, error)]
-        titles = ["original", f"corrupted, MSE {_mse(seen, truth, crop)}", f"restored, MSE {_mse(given, truth, crop)}"]
+        titles = ["original", f"corrupted\n{_mse(seen, truth, crop)}", f"restored\n{_mse(given, truth, crop)}"]
         _row(line[:3], pictures[:3], window, titles if plane == planes[0] else [])
         shown = pictures[3].show(line[3], (0.0, (window[1] - window[0]) / 2), "inferno")
         pictures[0].scale(line[0])
@@ -195,7 +195,7 @@ def _note(axes: Axes, text: str, colour: str) -> None:
 
 
 def _mse(one: NDArray[np.float32], two: NDArray[np.float32], index: int) -> str:
-    return f"{np.mean((one[index] - two[index]) ** 2):.3g}"
+    return f"MSE {np.mean((one[index] - two[index]) ** 2):.3g}"
 
 
 def _stack(crops: ArrayLike, name: str) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,25 +22,26 @@ RANKS = 2
 STAGES = ("classify", "train")
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+def free_ports(number: int) -> list[int]:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def digest(tensors: dict[str, torch.Tensor]) -> str:
     return hashlib.sha256(b"".join(value.detach().numpy().tobytes() for value in tensors.values())).hexdigest()
 
 
-def run_rank(rank: int, port: int, data: Path, output: Path, facts: Path) -> None:
+def run_rank(rank: int, ports: list[int], data: Path, output: Path, facts: Path) -> None:
     """Do what one process of ``torchrun -m monai.bundle run`` does, stage after stage."""
     from monai.bundle import ConfigWorkflow
 
     torch.set_num_threads(1)
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(RANKS)}
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-    for stage in STAGES:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": str(RANKS), "RANK": str(rank), "LOCAL_RANK": str(rank)}
+    for stage, port in zip(STAGES, ports, strict=True):
+        os.environ["MASTER_PORT"] = str(port)  # a rank must not meet the store of the stage before
         files = [f"{stage}.json", "multi_gpu_train.json"]
         values = overrides(data, output, batch_size=4)
         own = {name: value for name, value in values.items() if name in parser(BUNDLE, files) and name != "device"}
@@ -69,7 +71,7 @@ def two_ranks(finished_run: Path, phantom_cohort: Path, tmp_path_factory: pytest
     shutil.copytree(finished_run, output, ignore=shutil.ignore_patterns("models", *STAGES))
     done = {name: entry for name, entry in read_json(output / "run.json").items() if name not in STAGES}
     write_json(output / "run.json", done)
-    spawn(run_rank, (free_port(), phantom_cohort, output, facts), nprocs=RANKS)
+    spawn(run_rank, (free_ports(len(STAGES)), phantom_cohort, output, facts), nprocs=RANKS)
     return output, facts
 
 

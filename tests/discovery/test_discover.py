@@ -165,10 +165,22 @@ def test_refuses_settings_that_make_no_sense(
         discover(cache, split_ids(cache.ids), random_features(cache.ids), **{"crop_size": (8, 8, 4), **wrong})
 
 
-def test_two_images_are_too_few(make_cache: MakeCache, random_features: Features, split_ids: Split) -> None:
-    cache = make_cache([(16, 16, 8)] * 2)
-    with pytest.raises(ValueError, match="2 training images"):
-        discover(cache, split_ids(cache.ids), random_features(cache.ids), crop_size=(8, 8, 4))
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_tiny_cohort_gives_places_in_all_its_images(
+    make_cache: MakeCache, random_features: Features, split_ids: Split, images: int
+) -> None:
+    cache = make_cache([(48, 48, 24)] * images)
+    table = discover(
+        cache, split_ids(cache.ids), random_features(cache.ids), crop_size=(8, 8, 4), num_classes=5, frame="body"
+    )
+    assert table.num_classes == 5
+    assert len(table.training) == 5 * images * 3
+
+
+def test_no_image_is_refused(make_cache: MakeCache, random_features: Features, split_ids: Split) -> None:
+    cache = make_cache([(16, 16, 8)])
+    with pytest.raises(ValueError, match="No training image"):
+        discover(cache, split_ids([]), random_features(cache.ids), crop_size=(8, 8, 4))
 
 
 def test_crops_of_a_class_look_alike(make_cache: MakeCache, random_features: Features, split_ids: Split) -> None:

@@ -6,13 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.discovery.references import draw_references, neighbour_count, reference_count
+from monai_sg.discovery.references import check_cohort, draw_references, neighbour_count, reference_count
 from monai_sg.utils.seeds import generator_for
 
 
 @pytest.mark.parametrize(
     ("images", "asked", "expected"),
-    [(445, 200, 200), (444, 200, 199), (30, 200, 13), (7, 200, 3), (3, 200, 3), (5, 2, 2), (100000, 1000, 1000)],
+    [
+        (445, 200, 200),
+        (444, 200, 199),
+        (30, 200, 13),
+        (7, 200, 3),
+        (3, 200, 3),
+        (5, 2, 2),
+        (2, 200, 2),
+        (1, 200, 1),
+        (100000, 1000, 1000),
+    ],
 )
 def test_neighbours_are_at_most_45_percent_and_at_least_three(images: int, asked: int, expected: int) -> None:
     assert neighbour_count(images, asked) == expected
@@ -28,9 +38,11 @@ def test_more_neighbours_than_images_is_a_warning(caplog: pytest.LogCaptureFixtu
     assert caplog.messages[2] == "Each class has 200 neighbours, 45 % of 445 training images."
 
 
-def test_two_images_are_too_few() -> None:
-    with pytest.raises(ValueError, match=r"2 training images .* at least 3"):
-        neighbour_count(2, 200)
+def test_two_images_are_used_with_a_warning_and_none_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    check_cohort(2)
+    assert "Only 2 training images" in caplog.messages[0]
+    with pytest.raises(ValueError, match="No training image"):
+        check_cohort(0)
 
 
 @pytest.mark.parametrize(
