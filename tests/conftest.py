@@ -14,8 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(2)
+def _one_thread() -> None:
+    # The tensors of tests are tiny, and threads that wait for a busy core cost more than they bring.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 from monai.transforms import LoadImage
 
-from monai_sg.utils.files import write_json
+from monai_sg.utils.files import sha256_of, write_json
 from tests.bundles.folders import FOLDERS, NAMES, config, content, parser, workflow
 from tests.bundles.small_run import BUNDLE, overrides
 
@@ -30,7 +30,12 @@ def bundle(request: pytest.FixtureRequest) -> Path:
 
 def test_metadata_follows_the_schema(bundle: Path, tmp_path: Path) -> None:
     schema = shutil.copy(SCHEMA, tmp_path / "schema.json")
-    verify_metadata(meta_file=str(bundle / "configs" / "metadata.json"), filepath=str(schema))
+    verify_metadata(
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        filepath=str(schema),
+        hash_val=sha256_of(SCHEMA),
+        hash_type="sha256",
+    )
 
 
 def test_metadata_has_what_the_zoo_asks_for(bundle: Path) -> None:
