@@ -12,7 +12,7 @@ BUNDLE = "semantic_genesis_ct_pretraining"
 
 
 def pretrain(
-    data: str, output: str, bundle: str = BUNDLE, only: str | None = None, dry_run: bool = False, **overrides: Any
+    *, data: str, output: str, bundle: str = BUNDLE, only: str | None = None, dry_run: bool = False, **overrides: Any
 ) -> str:
     """Discover patterns in a folder of unlabelled images and pre-train a network on them.
 

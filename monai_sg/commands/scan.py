@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..data.scan import scan_folder
 
 
-def scan(data: str, output: str | None = None, seed: int = 0, patient_pattern: str | None = None) -> str:
+def scan(*, data: str, output: str | None = None, seed: int = 0, patient_pattern: str | None = None) -> str:
     """List the images of a folder by split, and the files left out with the reason.
 
     Args:

@@ -38,8 +38,9 @@ class CleanAccuracy(Metric):
         image, label = output
         with eval_mode(self.method):
             predicted = self.method.classify(image).argmax(1)
-        self._right += torch.bincount(label[predicted == label], minlength=self.num_classes).cpu()
-        self._seen += torch.bincount(label, minlength=self.num_classes).cpu()
+        right = torch.bincount(label[predicted == label], minlength=self.num_classes)
+        self._right = self._right.to(label.device) + right
+        self._seen = self._seen.to(label.device) + torch.bincount(label, minlength=self.num_classes)
 
     @sync_all_reduce("_right", "_seen")
     def compute(self) -> float:

@@ -13,7 +13,7 @@ from .corruption import Corruption, Params, bernoulli, check_probability, split_
 from .in_paint import InPaint
 from .local_shuffle import LocalShuffle
 from .out_paint import OutPaint
-from .painting import Boxes, inside
+from .painting import Boxes, inside, uniform_noise
 from .rand_corruption import RandCorruption, RandCorruptiond
 
 
@@ -60,8 +60,8 @@ class GenesisCorruption(Corruption):
         """Draw the parameters of `LocalShuffle`, `BezierIntensity` and `Painting` together."""
         shuffle = self.shuffle.sample(shape, generator)
         intensity = self.intensity.sample(shape, generator)
-        noise = torch.rand(tuple(shape), generator=generator, device=generator.device)
-        return shuffle | intensity | {"mask": self._paint_mask(shape, generator), "noise": noise}
+        paint = {"mask": self._paint_mask(shape, generator), "noise": uniform_noise(shape, generator)}
+        return shuffle | intensity | paint
 
     def apply(self, x: Tensor, params: Params) -> Tensor:
         """Shuffle, map the intensities, paint."""
@@ -70,12 +70,11 @@ class GenesisCorruption(Corruption):
     def _paint_mask(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
         batch, _, spatial = split_shape(shape)
         painted = bernoulli(batch, self.paint_prob, generator)
-        outside = bernoulli(batch, self.out_paint_prob, generator)
+        outside = bernoulli(batch, self.out_paint_prob, generator) & painted
         boxes, windows = self.in_paint.sample_boxes(shape, generator), self.out_paint.sample_boxes(shape, generator)
-        choose = outside[:, None, None]
-        chosen = Boxes(*(torch.where(choose, b, a) for a, b in zip(boxes, windows, strict=True)))
-        per_crop = (-1, *[1] * (len(spatial) + 1))
-        return (inside(chosen, spatial) ^ outside.view(per_crop)) & painted.view(per_crop)
+        start, edge = (torch.where(outside[:, None, None], b, a) for a, b in zip(boxes, windows, strict=True))
+        mask = inside(Boxes(start, edge * painted[:, None, None]), spatial)
+        return mask ^ outside.view(-1, *[1] * (len(spatial) + 1))
 
 
 class RandGenesisCorruption(RandCorruption):

@@ -22,12 +22,12 @@ class InPaint(Painting):
 
     Args:
         prob: probability that a crop is painted.
-        boxes: largest number of boxes.
+        boxes: largest number of boxes, 1 to 8.
         more_prob: probability that one more box follows.
 
     Raises:
-        ValueError: when a probability is outside [0, 1], or there is not at least one box; from `sample`, when an axis
-            is shorter than 4 voxels.
+        ValueError: when a probability is outside [0, 1], or the number of boxes outside 1 to 8; from `sample`, when an
+            axis is shorter than 4 voxels.
 
     Example:
         >>> corruption = InPaint(more_prob=1.0)

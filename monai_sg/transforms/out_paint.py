@@ -23,12 +23,12 @@ class OutPaint(Painting):
 
     Args:
         prob: probability that a crop is painted.
-        boxes: largest number of windows.
+        boxes: largest number of windows, 1 to 8.
         more_prob: probability that one more window follows.
 
     Raises:
-        ValueError: when a probability is outside [0, 1], or there is not at least one window; from `sample`, when an
-            axis is shorter than 4 voxels.
+        ValueError: when a probability is outside [0, 1], or the number of windows outside 1 to 8; from `sample`, when
+            an axis is shorter than 4 voxels.
 
     Example:
         >>> corruption = OutPaint()

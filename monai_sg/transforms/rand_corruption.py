@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class RandCorruption(RandomizableTransform):
         torch.Size([1, 32, 32])
     """
 
-    backend: ClassVar[list[TransformBackends]] = [TransformBackends.TORCH]
+    backend = [TransformBackends.TORCH]  # noqa: RUF012 (MONAI declares it as an instance variable)
 
     def __init__(self, corruption: Corruption, prob: float = 1.0) -> None:
         RandomizableTransform.__init__(self, prob)

@@ -5,7 +5,7 @@ import torch
 
 from monai_sg.transforms.in_paint import InPaint
 from monai_sg.transforms.out_paint import OutPaint
-from monai_sg.transforms.painting import Boxes, Painting, inside
+from monai_sg.transforms.painting import Boxes, Painting, inside, uniform_noise
 
 BOTH = pytest.mark.parametrize("kind", [InPaint, OutPaint])
 
@@ -64,6 +64,25 @@ def test_axes_below_four_voxels_are_refused(kind: type[Painting]) -> None:
 
 
 @BOTH
-def test_no_boxes_are_refused(kind: type[Painting]) -> None:
-    with pytest.raises(ValueError, match="boxes is 0"):
-        kind(boxes=0)
+@pytest.mark.parametrize("boxes", [0, 9])
+def test_numbers_of_boxes_that_are_refused(kind: type[Painting], boxes: int) -> None:
+    with pytest.raises(ValueError, match=f"boxes is {boxes}"):
+        kind(boxes=boxes)
+
+
+def test_all_eight_boxes_are_marked() -> None:
+    start = torch.stack([torch.arange(8), torch.zeros(8, dtype=torch.int64)], 1)[None]
+    assert inside(Boxes(start, torch.ones_like(start)), (8, 4)).int().sum((2, 3)).tolist() == [[8]]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 101, 99), (64, 1, 32, 32)])
+def test_noise_is_uniform_and_independent(shape: tuple[int, ...]) -> None:
+    noise = uniform_noise(shape, seeded())
+    assert noise.shape == shape
+    assert 0 <= noise.min() < 0.001
+    assert 0.999 < noise.max() < 1
+    flat = noise.flatten()
+    quartiles = torch.histc(flat, 4, 0, 1) / flat.numel()
+    assert (quartiles - 0.25).abs().max() < 0.02
+    for lag in range(1, 5):  # four numbers come from one draw
+        assert torch.corrcoef(torch.stack([flat[lag:], flat[:-lag]]))[0, 1].abs() < 0.03
