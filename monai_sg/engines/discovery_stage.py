@@ -19,6 +19,7 @@ from ..discovery.embed import embed
 from ..networks.blocks import EncoderDecoder
 from ..utils.files import write_json
 from .run_record import RunRecord
+from .workflow import check_command_line
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class DiscoveryStage:
 
     def __call__(self) -> PatternTable:
         """Run the stage and return the table."""
+        check_command_line()
         self.record.check()
         embedding = embed(
             self.network,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,15 +108,30 @@ class Preflight:
             f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
             f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
         ]
-        if small:
+        if small and "box" in self.data[0]:
             lines.append(f"{self.stage}: {small} images are smaller than the crop along an axis and are padded there")
+        free = self._free_memory()
+        if free is not None and cost.memory > free:
+            lines.append(
+                f"{self.stage}: a step needs about {cost.memory / GIB:.1f} GiB and {free / GIB:.1f} GiB are free; "
+                "lower batch_size, crop_size or width if it runs out of memory"
+            )
         return lines
 
     def _device_name(self) -> str:
+        free = self._free_memory()
+        memory = "" if free is None else f", {free / GIB:.0f} GiB free"
         if self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0]
-            return f"{torch.cuda.get_device_name(self.device)} with {free / GIB:.0f} GiB free"
-        return f"{self.device.type} with {torch.get_num_threads()} threads"
+            return f"{torch.cuda.get_device_name(self.device)}{memory}"
+        return f"{self.device.type} with {torch.get_num_threads()} threads{memory}"
+
+    def _free_memory(self) -> int | None:
+        """Return the bytes free on the device; None where the system does not tell."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.mem_get_info(self.device)[0])
+        if self.device.type == "cpu" and "SC_AVPHYS_PAGES" in os.sysconf_names:
+            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return None
 
 
 def _range(values: np.ndarray) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ from .local_shuffle import LocalShuffle
 from .out_paint import OutPaint
 from .painting import Boxes, inside, uniform_noise
 from .rand_corruption import RandCorruption, RandCorruptiond
+
+VOXELS_AT_ONCE = 2**19
 
 
 class GenesisCorruption(Corruption):
@@ -64,7 +67,16 @@ class GenesisCorruption(Corruption):
         return shuffle | intensity | paint
 
     def apply(self, x: Tensor, params: Params) -> Tensor:
-        """Shuffle, map the intensities, paint."""
+        """Shuffle, map the intensities, paint; on a CPU a few crops at a time, so that they stay in its cache."""
+        at_once = len(x)
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            at_once = max(1, VOXELS_AT_ONCE // math.prod(x.shape[1:]))
+        if at_once >= len(x):
+            return self._apply_at_once(x, params)
+        parts = (slice(start, start + at_once) for start in range(0, len(x), at_once))
+        return torch.cat([self._apply_at_once(x[part], {k: v[part] for k, v in params.items()}) for part in parts])
+
+    def _apply_at_once(self, x: Tensor, params: Params) -> Tensor:
         return self.out_paint.apply(self.intensity.apply(self.shuffle.apply(x, params), params), params)
 
     def _paint_mask(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:

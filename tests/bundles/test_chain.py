@@ -147,6 +147,15 @@ def test_train_without_stage_one_says_how_to_go_without(
     assert (output / "models/model.pt").is_file()
 
 
+def test_restoration_without_the_head_is_an_overlay(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    output = copy_of(finished_run, tmp_path / "o", "classify")
+    chain = Chain(BUNDLE, overrides(phantom_cohort, output), ["train"])
+    chain.workflow("train", "method_restoration").run()
+    assert not [name for name in weights(output / "train/method.pt") if name.startswith("head.")]
+    row = read_history(output / "train/history.csv")[0]
+    assert row["validation_loss"] == pytest.approx(row["validation_restoration"])
+
+
 def test_a_nan_stops_the_run_with_the_ids(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     output = copy_of(finished_run, tmp_path / "o")
     with pytest.raises(RuntimeError) as error:

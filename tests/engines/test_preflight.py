@@ -28,7 +28,12 @@ class FakeCache:
 
 def preflight(output: Path, **more: Any) -> Preflight:
     network = GenesisUNet(spatial_dims=3, width=4)
-    values: dict[str, Any] = {"data": range(70), "validation": range(4), "crop_size": [32, 32, 24], "network": network}
+    values: dict[str, Any] = {
+        "data": [{"box": []}] * 70,
+        "validation": range(4),
+        "crop_size": [32, 32, 24],
+        "network": network,
+    }
     fixed = {"stage": "train", "cache": FakeCache(), "batch_size": 16, "epochs": 3, "device": "cpu"}
     return Preflight(**{**fixed, **values, **more}, output_dir=output)
 
@@ -42,6 +47,15 @@ def test_facts_are_those_of_the_run(tmp_path: Path) -> None:
     assert "mixed precision off; network of 0.3 M parameters" in machine
     assert f"to {tmp_path}" in disk
     assert small.endswith("1 images are smaller than the crop along an axis and are padded there")
+
+
+def test_whole_images_are_resized_so_none_is_small(tmp_path: Path) -> None:
+    assert not any("smaller" in line for line in preflight(tmp_path, data=[{"id": "a"}] * 70).lines())
+
+
+def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Preflight, "_free_memory", lambda _: 1)
+    assert any("lower batch_size" in line for line in preflight(tmp_path).lines())
 
 
 def test_nothing_is_said_of_small_images_where_there_are_none(tmp_path: Path) -> None:

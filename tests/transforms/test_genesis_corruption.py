@@ -40,6 +40,15 @@ def test_the_three_are_independent(shape: tuple[int, ...]) -> None:
     assert (shuffled & params["active"]).float().mean() == pytest.approx(0.45, abs=0.1)
 
 
+def test_a_large_batch_is_corrupted_in_parts() -> None:
+    corruption = GenesisCorruption()
+    x = torch.rand(19, 1, 200, 200)  # 13 crops at a time
+    params = corruption.sample(x.shape, seeded())
+    out = corruption.apply(x, params)
+    for part in (slice(0, 7), slice(7, 14), slice(14, 19)):
+        assert torch.equal(out[part], corruption.apply(x[part], {name: value[part] for name, value in params.items()}))
+
+
 def test_switched_off_it_is_the_identity() -> None:
     x = torch.rand(3, 1, 16, 16)
     assert torch.equal(GenesisCorruption(0.0, 0.0, 0.0)(x, seeded()), x)

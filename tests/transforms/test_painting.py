@@ -47,7 +47,7 @@ def test_noise_stands_where_the_mask_is_and_nowhere_else(kind: type[Painting]) -
     out = corruption.apply(x, params)
     assert torch.equal(out != 2, params["mask"].expand_as(x))
     painted = out[out != 2]
-    assert painted.unique().numel() > 0.99 * painted.numel()  # one number per voxel and channel
+    assert painted.unique().numel() > 0.9 * painted.numel()  # one number per voxel and channel
     assert painted.mean() == pytest.approx(0.5, abs=0.02)
 
 
