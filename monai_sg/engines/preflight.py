@@ -34,7 +34,7 @@ class Preflight:
         network: what is trained.
         crop_size: spatial size that goes into the network, in voxels.
         batch_size: crops in a step of one process.
-        epochs: number of epochs.
+        epochs: number of epochs, 0 when nothing is trained.
         output_dir: where the run writes.
         device: where it runs.
         amp: whether activations take half the memory.
@@ -96,11 +96,12 @@ class Preflight:
         small = sum(any(s < c for s, c in zip(e.shape, self.crop_size, strict=True)) for e in entries)
         cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
         steps = max(1, len(self.data) // (self.batch_size * world_size()))
+        training = f", {steps} steps of {self.batch_size} in each of {self.epochs} epochs" if self.epochs else ""
         lines = [
             f"{self.stage}: {len(entries)} images, {len(self.cache.skipped)} skipped; "
             f"spacing {_range(spacings)} mm; shape {_range(np.array([entry.shape for entry in entries]))} voxels",
             f"{self.stage}: {len(self.data)} training and {len(self.validation)} validation items of "
-            f"{'x'.join(map(str, self.crop_size))}, {steps} steps of {self.batch_size} in each of {self.epochs} epochs",
+            f"{'x'.join(map(str, self.crop_size))}{training}",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
             f"{cost.parameters / 1e6:.1f} M parameters, about {cost.memory / GIB:.1f} GiB and "
             f"{cost.operations / 1e12:.2f} TFLOP a step, "
