@@ -14,9 +14,16 @@ def main() -> None:
     from .commands.demo import demo
     from .commands.pretrain import pretrain
     from .commands.scan import scan
+    from .commands.weights import inspect
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    commands = {"pretrain": pretrain, "scan": scan, "demo": demo, "bundles": {"build": build}}
+    commands = {
+        "pretrain": pretrain,
+        "scan": scan,
+        "demo": demo,
+        "bundles": {"build": build},
+        "weights": {"inspect": inspect},
+    }
     try:
         fire.Fire(commands, command=_arguments(sys.argv[1:]), name="monai_sg")
     except Exception as error:

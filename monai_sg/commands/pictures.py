@@ -41,7 +41,7 @@ def draw_all(chain: Chain, folder: Path) -> list[Path]:
             list(sample_crops(cache, table, labels, PATIENTS)),
             list(random_crops(cache, table, labels, PATIENTS, training)),
             labels,
-            "Discovered patterns in similar patients (left), the same box in random patients (right)",
+            "Patterns in similar patients (left),\nthe same box in random ones (right)",
             distances=[[distance for _, distance in table.classes[label]["neighbours"][:PATIENTS]] for label in labels],
             spacing=table.grid["spacing"],
             window=(low, high),

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import torch
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..methods.base import PretrainingMethod
 from ..utils.distributed import rank
-from ..utils.files import write_atomic
+from ..weights.export import save_network, save_weights
 
 logger = logging.getLogger(__name__)
-
-
-def save_weights(module: torch.nn.Module, path: str | Path) -> None:
-    """Write a plain state dict on the CPU, atomically; ``torch.load(weights_only=True)`` reads it."""
-    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    write_atomic(path, lambda file: torch.save(state, file))
 
 
 class BestWeights:
@@ -31,12 +26,20 @@ class BestWeights:
         method: what is trained.
         network_path: file of the network, ``models/model.pt``, which `network_def` of the bundle loads.
         method_path: file of the method with its heads.
+        description: what ``model.json`` beside the network says of method, data and preprocessing.
     """
 
-    def __init__(self, method: PretrainingMethod, network_path: str | Path, method_path: str | Path) -> None:
+    def __init__(
+        self,
+        method: PretrainingMethod,
+        network_path: str | Path,
+        method_path: str | Path,
+        description: Mapping[str, Any],
+    ) -> None:
         self.method = method
         self.network_path = Path(network_path)
         self.method_path = Path(method_path)
+        self.description = dict(description)
 
     def attach(self, engine: Evaluator) -> None:
         """Attach to a validator."""
@@ -46,5 +49,5 @@ class BestWeights:
         """Write both files if this validation was the best."""
         if rank() == 0 and engine.state.best_metric_epoch == engine.state.epoch:
             save_weights(self.method, self.method_path)
-            save_weights(self.method.network, self.network_path)
+            save_network(self.method.network, self.network_path, self.description)
             logger.info(f"Epoch {engine.state.epoch} is the best so far; its weights are in {self.network_path}.")

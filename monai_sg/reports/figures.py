@@ -58,8 +58,8 @@ def pattern_montage(
         pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
         _row(grid[row][: left + 1], pictures, window, near)
         _row(grid[row][left + 1 :], others, window, [])
-        _note(grid[row][0], f"class {label}\nr = {mean_correlation(torch.from_numpy(one)):.2f}", PATTERN_COLOUR)
-        _note(grid[row][left + 1], f"random\nr = {mean_correlation(torch.from_numpy(two)):.2f}", RANDOM_COLOUR)
+        _note(grid[row][0], _with_correlation(f"class {label}", one), PATTERN_COLOUR)
+        _note(grid[row][left + 1], _with_correlation("random", two), RANDOM_COLOUR)
     central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
     return _save(figure, path)
 
@@ -192,6 +192,11 @@ def _note(axes: Axes, text: str, colour: str) -> None:
     axes.annotate(
         text, (0, 0.5), (-30, 0), "axes fraction", "offset points", fontsize=7, color=colour, ha="right", va="center"
     )
+
+
+def _with_correlation(name: str, crops: NDArray[np.float32]) -> str:
+    value = mean_correlation(torch.from_numpy(crops))
+    return name if np.isnan(value) else f"{name}\nr = {value:.2f}"
 
 
 def _mse(one: NDArray[np.float32], two: NDArray[np.float32], index: int) -> str:

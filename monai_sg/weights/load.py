@@ -70,15 +70,38 @@ def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], p
     for name in candidates:
         if name not in weights:
             report.missing.append(name)
-        elif weights[name].shape != own[name].shape:
-            report.mismatched.append(f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}")
-        else:
+        elif weights[name].shape == own[name].shape:
             filled[name] = weights[name]
+        elif name == f"{network.stem_key}.weight" and _differs_in_inputs_only(weights[name], own[name]):
+            filled[name] = adapt_channels(weights[name], own[name].shape[1])
+            report.adapted.append(f"{name} from {weights[name].shape[1]} to {own[name].shape[1]} channels")
+        else:
+            report.mismatched.append(f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}")
     report.matched = list(filled)
     report.unexpected = [name for name in weights if name not in own]
     report.share = sum(own[n].numel() for n in wanted if n in filled) / sum(own[n].numel() for n in wanted)
     network.load_state_dict({**own, **filled})
     return report
+
+
+def adapt_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
+    """Make a convolution weight for another number of input channels.
+
+    Each new channel gets the sum over the old ones, divided by the new number, so that an image repeated over the new
+    channels gives the response that the same image repeated over the old channels gave.
+
+    Args:
+        weight: ``(out, in, *kernel)``.
+        channels: input channels wanted.
+
+    Returns:
+        ``(out, channels, *kernel)``.
+    """
+    return (weight.sum(1, keepdim=True) / channels).expand(-1, channels, *weight.shape[2:]).contiguous()
+
+
+def _differs_in_inputs_only(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape[:1] == other.shape[:1] and one.shape[2:] == other.shape[2:]
 
 
 def initialised(

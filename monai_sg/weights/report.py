@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class LoadReport:
     """Keys of a network and of a file, sorted by what happened to them.
 
-    ``matched`` were filled; ``missing`` are wanted by the network and absent from the file; ``unexpected`` are in the
-    file and nowhere in the network; ``mismatched`` have another shape. ``share`` is the part of the wanted elements
-    that was filled, in [0, 1].
+    ``matched`` were filled, those in ``adapted`` after a change of their input channels; ``missing`` are wanted by the
+    network and absent from the file; ``unexpected`` are in the file and nowhere in the network; ``mismatched`` have
+    another shape. ``share`` is the part of the wanted elements that was filled, in [0, 1].
     """
 
     source: str
@@ -19,6 +19,7 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     mismatched: list[str] = field(default_factory=list)
+    adapted: list[str] = field(default_factory=list)
     share: float = 0.0
 
     def __str__(self) -> str:
@@ -26,6 +27,7 @@ class LoadReport:
             f"{self.source}: {len(self.matched)} tensors loaded ({self.share:.1%} of what was asked for), "
             f"{len(self.missing)} missing, {len(self.mismatched)} of another shape, "
             f"{len(self.unexpected)} not in the network"
+            + (f"; adapted: {', '.join(self.adapted)}" if self.adapted else "")
         )
 
     def details(self, count: int = 10) -> str:

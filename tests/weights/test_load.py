@@ -8,7 +8,7 @@ import torch
 
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.non_skip_unet import NonSkipUNet
-from monai_sg.weights.load import initialised, load_weights, read_weights, restored
+from monai_sg.weights.load import adapt_channels, initialised, load_weights, read_weights, restored
 from monai_sg.weights.report import WeightsMismatchError
 
 
@@ -101,3 +101,20 @@ def test_a_restored_module_needs_every_tensor(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="made by x"):
         restored(module, tmp_path / "absent.pt", "made by x")
     assert restored(module, None, "made by x") is module
+
+
+def test_stem_of_another_channel_count_is_adapted_and_reported(tmp_path: Path) -> None:
+    source = GenesisUNet(spatial_dims=2, width=4).eval()
+    network = GenesisUNet(spatial_dims=2, width=4, in_channels=4)
+    report = load_weights(network, read_weights(saved(tmp_path, source.state_dict())), "encoder_decoder", "x")
+    assert report.share == 1.0
+    assert report.adapted == ["encoder.0.0.conv.weight from 1 to 4 channels"]
+    assert "adapted: encoder.0.0.conv.weight" in str(report)
+    x = torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(network.eval()(x.expand(-1, 4, -1, -1)), source(x))
+
+
+def test_adapted_channels_by_hand() -> None:
+    weight = torch.tensor([[[2.0], [4.0]]])
+    assert adapt_channels(weight, 3).tolist() == [[[2.0], [2.0], [2.0]]]
+    assert adapt_channels(weight, 1).tolist() == [[[6.0]]]
