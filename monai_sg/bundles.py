@@ -95,9 +95,7 @@ def argument_table(folder: Path, recipe: dict[str, Any]) -> str:
     rows = ["| id | default | meaning |", "|---|---|---|"]
     own = {name: read_json(folder / name) for name in recipe["files"] if (folder / name).is_file()}
     for key, value in shared.items():
-        others = [
-            f"{_cell(config[key])} in `{name}`" for name, config in own.items() if config.get(key, value) != value
-        ]
+        others = [f"{_cell(config[key])} in `{name}`" for name, config in own.items() if key in config]
         rows.append(f"| `{key}` | {', '.join([_cell(value), *others])} | {meanings[key]} |")
     return "\n".join(rows)
 
