@@ -74,7 +74,7 @@ def evaluate(chain: Chain) -> Evaluation:
     return Evaluation(
         split=split,
         crops=len(test_labels),
-        patients=len({record["id"] for record in getattr(table, split)}),
+        patients=len({record["id"] for record in pattern_records(table, split)}),
         num_classes=table.num_classes,
         metrics=metrics,
         baselines={

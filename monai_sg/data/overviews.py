@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,13 @@ from monai.transforms import Transform
 from .cache import VolumeCache
 from .records import SPLITS, Datalist
 
+logger = logging.getLogger(__name__)
+
 
 def overview_records(datalist: Datalist, cache: VolumeCache, split: str) -> list[dict[str, str]]:
     """Return ``{"id"}`` of each image of a split that the cache could read.
+
+    Where no patient is left for validation the training images are validated on, and the log says so.
 
     Raises:
         ValueError: ``split`` is none of training, validation and test.
@@ -21,7 +26,11 @@ def overview_records(datalist: Datalist, cache: VolumeCache, split: str) -> list
     if split not in SPLITS:
         raise ValueError(f"Split {split!r} is unknown; take one of {SPLITS}.")
     readable = set(cache.ids)
-    return [{"id": record["id"]} for record in getattr(datalist, split) if record["id"] in readable]
+    records = [{"id": record["id"]} for record in getattr(datalist, split) if record["id"] in readable]
+    if split == "validation" and not records:
+        logger.warning("No validation image can be used, so the training images are validated on.")
+        return overview_records(datalist, cache, "training")
+    return records
 
 
 class ReadOverviewd(Transform):

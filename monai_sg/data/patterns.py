@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -13,14 +14,24 @@ from .cache import VolumeCache
 from .crop_geometry import crop_shapes, fit_boxes, grid_spacing, stack_geometry
 from .records import SPLITS, Datalist, PatternTable
 
+logger = logging.getLogger(__name__)
+
 
 def pattern_records(table: PatternTable, split: str = "training") -> list[dict[str, Any]]:
     """Return the records ``{"id", "label", "scale", "box"}`` of one split, for `ReadPatternd`.
+
+    Where no patient is left for validation the exact training boxes are validated on, and the log says so.
 
     Raises:
         ValueError: for an unknown split, or one without boxes.
     """
     records = [dict(record) for record in getattr(table, _split(split))]
+    if split == "validation" and not records:
+        logger.warning(
+            "No validation box was found, so the training boxes are validated on: the losses say nothing about other "
+            "patients, and early stopping cannot see over-fitting."
+        )
+        records = [dict(record) for record in table.training if record["scale"] == 1]
     if not records:
         raise ValueError(
             f"The pattern table has no {split} boxes; give the data list {split} images and discover again."

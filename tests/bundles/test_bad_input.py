@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from monai_sg.commands.chain import Chain
+from monai_sg.data.patterns import pattern_records
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.utils.files import read_json
 from tests.bundles.small_run import BUNDLE, overrides
@@ -62,3 +63,16 @@ def test_no_room_for_patterns_is_said(phantom_cohort: Path, finished_run: Path, 
     assert isinstance(cause, ValueError)
     assert "crop" in str(cause)
     assert "mm" in str(cause)
+
+
+def test_one_scan_alone_runs_through(phantom_cohort: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    for path in next(phantom_cohort.glob("subset*/*.mhd")).parent.glob("*"):
+        (folder / path.name).symlink_to(path)
+    Chain(BUNDLE, overrides(folder, tmp_path / "run")).run()
+    table = PatternTable.load(tmp_path / "run" / "patterns.json")
+    assert table.validation == []
+    assert pattern_records(table, "validation") == [row for row in table.training if row["scale"] == 1]
+    assert len({row["id"] for row in table.training}) == 1
+    assert (tmp_path / "run" / "models" / "model.pt").is_file()
