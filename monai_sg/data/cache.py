@@ -35,6 +35,16 @@ class VolumeCache:
         """Ids that can be read, in the order of the data list."""
         return list(self._entries)
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Voxels along each axis, per image."""
+        return [entry.shape for entry in self._entries.values()]
+
+    @property
+    def spacings(self) -> list[tuple[float, ...]]:
+        """Spacing along each axis in mm, per image."""
+        return [entry.spacing for entry in self._entries.values()]
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -67,7 +67,8 @@ class EpochSampler(DistributedSampler[EpochIndex]):
 
     The permutation of an epoch comes from ``generator_for(seed, "order", epoch)`` and is the same on all ranks; rank r
     takes every ``num_replicas``-th index from r on. All ranks get the same number, the first indices being repeated
-    where it does not divide. With ``num_samples`` beyond the length, indices are repeated in further permutations.
+    where it does not divide. With ``num_samples`` beyond the length, indices are repeated in further permutations, each
+    of which counts as an epoch of its own for the items, so that a repeated index gives another random item.
     It is a ``DistributedSampler``, so that MONAI's engines tell it the epoch, with or without a process group.
 
     Args:
@@ -109,16 +110,18 @@ class EpochSampler(DistributedSampler[EpochIndex]):
         return -(-self.total // self.num_replicas)
 
     def __iter__(self) -> Iterator[EpochIndex]:
-        epoch = self.epoch
-        order = self._order(epoch)
+        passes = -(-self.total // self.length)
+        order = [
+            (self.epoch * passes + position // self.length, index) for position, index in enumerate(self._order())
+        ]
         order += [order[position % self.total] for position in range(len(self) * self.num_replicas - self.total)]
-        return iter([(epoch, index) for index in order[self.rank :: self.num_replicas]])
+        return iter(order[self.rank :: self.num_replicas])
 
-    def _order(self, epoch: int) -> list[int]:
+    def _order(self) -> list[int]:
         """Return ``total`` indices."""
         if not self.shuffle:
             return [position % self.length for position in range(self.total)]
-        generator = generator_for(self.seed, "order", epoch)
+        generator = generator_for(self.seed, "order", self.epoch)
         order: list[int] = []
         while len(order) < self.total:
             order += torch.randperm(self.length, generator=generator).tolist()

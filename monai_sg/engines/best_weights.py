@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..methods.base import PretrainingMethod
+from ..networks.blocks import EncoderDecoder
 from ..utils.distributed import rank
 from ..weights.export import save_network, save_weights
 
@@ -18,28 +19,31 @@ logger = logging.getLogger(__name__)
 
 
 class BestWeights:
-    """After a validation that was the best so far, write the network alone and the method with its heads.
+    """After a validation that was the best so far, write the network, and the pre-training method with its heads.
 
     Attached to the validator, whose best metric is part of the state a resumed run restores.
 
     Args:
-        method: what is trained.
-        network_path: file of the network, ``models/model.pt``, which `network_def` of the bundle loads.
-        method_path: file of the method with its heads.
+        network: what ``models/model.pt`` holds.
+        network_path: file of the network, which `network_def` of the bundle loads.
         description: what ``model.json`` beside the network says of method, data and preprocessing.
+        method: the pre-training method around the network, if there is one.
+        method_path: file of the method with its heads.
     """
 
     def __init__(
         self,
-        method: PretrainingMethod,
+        network: EncoderDecoder,
         network_path: str | Path,
-        method_path: str | Path,
         description: Mapping[str, Any],
+        method: PretrainingMethod | None = None,
+        method_path: str | Path | None = None,
     ) -> None:
-        self.method = method
+        self.network = network
         self.network_path = Path(network_path)
-        self.method_path = Path(method_path)
         self.description = dict(description)
+        self.method = method
+        self.method_path = method_path
 
     def attach(self, engine: Evaluator) -> None:
         """Attach to a validator."""
@@ -48,6 +52,7 @@ class BestWeights:
     def __call__(self, engine: Engine) -> None:
         """Write both files if this validation was the best."""
         if rank() == 0 and engine.state.best_metric_epoch == engine.state.epoch:
-            save_weights(self.method, self.method_path)
-            save_network(self.method.network, self.network_path, self.description)
+            if self.method is not None and self.method_path is not None:
+                save_weights(self.method, self.method_path)
+            save_network(self.network, self.network_path, self.description)
             logger.info(f"Epoch {engine.state.epoch} is the best so far; its weights are in {self.network_path}.")

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.engines import Evaluator, Trainer
-from monai.handlers import EarlyStopHandler
+
+logger = logging.getLogger(__name__)
 
 
-class EarlyStop(EarlyStopHandler):
-    """Stop the trainer after ``patience`` validations in which the validator's key metric did not fall.
+class EarlyStop:
+    """Stop the trainer when the validator's best metric is ``patience`` epochs old.
 
-    A handler of the trainer, after the one that validates. Its state is part of what a resumed run restores.
+    A handler of the trainer, after the one that validates. It has no state of its own: the epoch of the best metric
+    belongs to the validator, whose state a resumed run restores. (MONAI's ``EarlyStopHandler`` counts for itself.)
 
     Args:
-        validator: gives the key metric, of which less is better.
-        patience: validations to wait.
+        validator: keeps the best metric and its epoch.
+        patience: epochs to wait for a better one.
     """
 
     def __init__(self, validator: Evaluator, patience: int) -> None:
         self.validator = validator
-        super().__init__(patience, lambda _: -validator.state.metrics[validator.state.key_metric_name])
+        self.patience = patience
 
     def attach(self, engine: Trainer) -> None:
         """Attach to the trainer that is stopped."""
-        self.set_trainer(engine)
-        super().attach(engine)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare, if there was a validation in this epoch."""
-        if self.validator.state.epoch == engine.state.epoch:
-            super().__call__(engine)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best score and the validations since."""
-        return dict(self._handler.state_dict())
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from the state of an interrupted run."""
-        self._handler.load_state_dict(state_dict)
+        """Compare epochs, if there was a validation in this one."""
+        state = self.validator.state
+        waited = engine.state.epoch - state.best_metric_epoch
+        if state.epoch == engine.state.epoch and waited >= self.patience:
+            logger.info(f"Stops: the validation has not been better than in epoch {state.best_metric_epoch}.")
+            engine.terminate()

@@ -33,7 +33,7 @@ class NonFiniteLoss:
         """Keep the loss of a step and the ids of its batch."""
         batch: Any = engine.state.batch
         ids = [str(name) for name in batch.get("id", [])]
-        self._steps.append((engine.state.iteration, ids, engine.state.output["loss"]))
+        self._steps.append((engine.state.iteration, ids, engine.state.output["loss"].detach()))
 
     def check(self, engine: Engine) -> None:
         """Raise ``FloatingPointError`` for the first loss kept that is not finite."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from monai.inferers import Inferer
 
 
 def amp_dtype(device: torch.device) -> torch.dtype:
@@ -28,3 +32,32 @@ def amp_default(device: torch.device | str) -> bool:
         return True
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16", False))
+
+
+class AutocastInferer(Inferer):
+    """Run the network of another inferer in mixed precision; what comes out of the network is float32 again.
+
+    Windows are therefore merged in float32, and MONAI's supervised engines, whose own mixed precision is for CUDA only,
+    use it on every device.
+
+    Args:
+        inferer: calls the network.
+        device: where the network is.
+        enabled: whether mixed precision is on.
+    """
+
+    def __init__(self, inferer: Inferer, device: torch.device | str, enabled: bool) -> None:
+        self.inferer = inferer
+        self.device = torch.device(device)
+        self.enabled = enabled
+
+    def __call__(
+        self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        """Return the network's output ``(B, C, *spatial)`` of ``inputs`` in float32."""
+
+        def predict(image: torch.Tensor, *more: Any, **options: Any) -> torch.Tensor:
+            with autocast(self.device, self.enabled):
+                return network(image, *more, **options).float()
+
+        return self.inferer(inputs, predict, *args, **kwargs)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from ..data.cache import VolumeCache
 from ..networks.blocks import EncoderDecoder
 from ..utils.distributed import rank, world_size
 from .footprint import footprint
@@ -23,14 +22,28 @@ logger = logging.getLogger(__name__)
 GIB = 2**30
 
 
+class Images(Protocol):
+    """Images of a run, such as a `VolumeCache`; those skipped with the reason."""
+
+    skipped: Mapping[str, str]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Voxels along each axis, per image."""
+
+    @property
+    def spacings(self) -> list[tuple[float, ...]]:
+        """Spacing along each axis in mm, per image."""
+
+
 class Preflight:
     """First element of a bundle's ``run``: prints images, spacings, memory, device and steps, and checks them.
 
     Args:
         stage: name of the run.
-        data: training records of this run.
-        validation: validation records of this run.
-        cache: the images.
+        data: training items of this run.
+        validation: validation items of this run.
+        images: the images that the items are cut from.
         network: what is trained.
         crop_size: spatial size that goes into the network, in voxels.
         batch_size: crops in a step of one process.
@@ -38,14 +51,15 @@ class Preflight:
         output_dir: where the run writes.
         device: where it runs.
         amp: whether activations take half the memory.
+        pads: whether images smaller than ``crop_size`` are padded, not resized.
     """
 
     def __init__(
         self,
         stage: str,
-        data: Sequence[Any],
-        validation: Sequence[Any],
-        cache: VolumeCache,
+        data: Sized,
+        validation: Sized,
+        images: Images,
         network: EncoderDecoder,
         crop_size: Sequence[int],
         batch_size: int,
@@ -53,12 +67,14 @@ class Preflight:
         output_dir: str | Path,
         device: torch.device | str,
         amp: bool = False,
+        pads: bool = True,
     ) -> None:
         self.stage = stage
         self.data, self.validation = data, validation
-        self.cache, self.network = cache, network
+        self.images, self.network = images, network
         self.crop_size, self.batch_size, self.epochs = tuple(crop_size), batch_size, epochs
         self.output_dir, self.device, self.amp = Path(output_dir), torch.device(device), amp
+        self.pads = pads
 
     def __call__(self) -> None:
         """Check and print.
@@ -78,8 +94,8 @@ class Preflight:
         for name, records in (("training", self.data), ("validation", self.validation)):
             if len(records) == 0:
                 raise ValueError(
-                    f"{self.stage} has no {name} data among the {len(self.cache.ids)} readable images "
-                    f"({len(self.cache.skipped)} were skipped); add patients or change the split in the data list."
+                    f"{self.stage} has no {name} data among the {len(self.images.shapes)} readable images "
+                    f"({len(self.images.skipped)} were skipped); add patients or change the split in the data list."
                 )
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):
@@ -91,15 +107,14 @@ class Preflight:
 
     def lines(self) -> list[str]:
         """Return what is printed, a line per fact."""
-        entries = [self.cache.entry(name) for name in self.cache.ids]
-        spacings = np.array([entry.spacing for entry in entries])
-        small = sum(any(s < c for s, c in zip(e.shape, self.crop_size, strict=True)) for e in entries)
+        shapes, spacings = np.array(self.images.shapes), np.array(self.images.spacings)
+        small = int((shapes < self.crop_size).any(axis=1).sum())
         cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
         steps = max(1, len(self.data) // (self.batch_size * world_size()))
         training = f", {steps} steps of {self.batch_size} in each of {self.epochs} epochs" if self.epochs else ""
         lines = [
-            f"{self.stage}: {len(entries)} images, {len(self.cache.skipped)} skipped; "
-            f"spacing {_range(spacings)} mm; shape {_range(np.array([entry.shape for entry in entries]))} voxels",
+            f"{self.stage}: {len(shapes)} images, {len(self.images.skipped)} skipped; "
+            f"spacing {_range(spacings)} mm; shape {_range(shapes)} voxels",
             f"{self.stage}: {len(self.data)} training and {len(self.validation)} validation items of "
             f"{'x'.join(map(str, self.crop_size))}{training}",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
@@ -109,7 +124,7 @@ class Preflight:
             f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
             f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
         ]
-        if small and "box" in self.data[0]:
+        if small and self.pads:
             lines.append(f"{self.stage}: {small} images are smaller than the crop along an axis and are padded there")
         free = self._free_memory()
         if free is not None and cost.memory > free:

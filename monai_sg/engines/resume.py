@@ -28,7 +28,7 @@ class Resume:
 
     Args:
         path: file of the state, in the output folder.
-        objects: name to anything with ``state_dict`` and ``load_state_dict``: method, optimizer, scheduler, early stop.
+        objects: name to anything with ``state_dict`` and ``load_state_dict``: method, optimizer, scheduler.
         validator: whose best metric is kept.
         record: the stage's entry in ``run.json``; another run's folder is refused with the difference.
     """
@@ -61,7 +61,8 @@ class Resume:
         state = torch.load(self.path, map_location=engine.state.device, weights_only=True)
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
-        engine.scaler.load_state_dict(state["scaler"])
+        if engine.scaler is not None:
+            engine.scaler.load_state_dict(state["scaler"])
         for target, values in ((engine.state, state["trainer"]), (self.validator.state, state["validator"])):
             for name, value in values.items():
                 setattr(target, name, value)
@@ -74,7 +75,7 @@ class Resume:
         best = ("best_metric", "best_metric_epoch")
         state = {
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
-            "scaler": engine.scaler.state_dict(),
+            "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
             "trainer": {name: getattr(engine.state, name) for name in ("epoch", "iteration", *best)},
             "validator": {name: getattr(self.validator.state, name) for name in best},
         }

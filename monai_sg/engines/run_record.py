@@ -24,11 +24,15 @@ class RunRecord:
         stage: name of the stage, for example ``train``.
         settings: values that change the result, JSON-like; values that only change speed do not belong here.
         data: records the stage works on, kept as a hash.
+        renewable: whether a run that has finished may be followed by one with other settings, as when labels are added.
     """
 
-    def __init__(self, path: str | Path, stage: str, settings: Mapping[str, Any], data: Any = None) -> None:
+    def __init__(
+        self, path: str | Path, stage: str, settings: Mapping[str, Any], data: Any = None, renewable: bool = False
+    ) -> None:
         self.path = Path(path)
         self.stage = stage
+        self.renewable = renewable
         self.settings = json.loads(json.dumps({**settings, "data": fingerprint(data)}, default=str))
 
     def _stages(self) -> dict[str, Any]:
@@ -42,7 +46,7 @@ class RunRecord:
     def check(self) -> None:
         """Raise ``ValueError`` naming the difference if the folder belongs to a run with other settings."""
         stored = self._stages().get(self.stage, {}).get("settings")
-        if stored is None or stored == self.settings:
+        if stored is None or stored == self.settings or (self.renewable and self.is_finished):
             return
         names = sorted(set(stored) | set(self.settings))
         differences = [

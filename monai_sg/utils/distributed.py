@@ -26,3 +26,9 @@ def share_buffers(module: nn.Module) -> None:
     if world_size() > 1:
         for buffer in module.buffers():
             dist.broadcast(buffer, src=0)
+
+
+def barrier() -> None:
+    """Wait until all processes are here; returns at once without a process group."""
+    if world_size() > 1:
+        dist.barrier()

@@ -69,7 +69,7 @@ def test_sampler_permutes_by_epoch() -> None:
 
 def test_sampler_in_order() -> None:
     assert list(EpochSampler(_numbers(3), shuffle=False)) == [(0, 0), (0, 1), (0, 2)]
-    assert list(EpochSampler(_numbers(3), shuffle=False, num_samples=5)) == [(0, 0), (0, 1), (0, 2), (0, 0), (0, 1)]
+    assert list(EpochSampler(_numbers(3), shuffle=False, num_samples=5)) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
     assert list(EpochSampler(_numbers(2), shuffle=False, num_samples=1)) == [(0, 0)]
 
 
@@ -91,6 +91,14 @@ def test_more_samples_than_items() -> None:
     indices = [index for _, index in EpochSampler(_numbers(4), num_samples=10)]
     assert len(indices) == 10
     assert {indices.count(index) for index in range(4)} == {2, 3}
+
+
+def test_a_repeated_index_is_another_item_in_this_epoch_and_the_next() -> None:
+    sampler = EpochSampler(_numbers(4), num_samples=10)
+    items = list(sampler)
+    sampler.set_epoch(1)
+    items += list(sampler)
+    assert len(set(items)) == 20
 
 
 def test_wrong_arguments() -> None:

@@ -29,12 +29,14 @@ def trainer(*, losses: Callable[[int], float] = float) -> Engine:
 
 def validator(engine: Engine, metrics: list[float | None]) -> SimpleNamespace:
     """Make a validator whose loss after epoch n is ``metrics[n - 1]``; there is no validation where it is None."""
-    state = SimpleNamespace(epoch=0, metrics={}, key_metric_name="loss")
+    state = SimpleNamespace(epoch=0, metrics={}, best_metric=float("inf"), best_metric_epoch=-1)
 
     def validate(engine: Engine) -> None:
         value = metrics[engine.state.epoch - 1]
         if value is not None:
             state.epoch, state.metrics = engine.state.epoch, {"loss": value}
+            if value < state.best_metric:
+                state.best_metric, state.best_metric_epoch = value, engine.state.epoch
 
     engine.add_event_handler(Events.EPOCH_COMPLETED, validate)
     return SimpleNamespace(state=state)
@@ -74,10 +76,11 @@ def test_finite_losses_go_on() -> None:
         ([5.0, 4.0, 4.5, 4.1, 3.0, 2.0], 4),
         ([5.0, 4.0, 4.5, 3.9, 4.2, 4.0], 6),
         ([5.0, 5.0, 5.0, 4.0, 3.0, 2.0], 3),
-        ([5.0, None, 6.0, None, 7.0, None], 5),
+        ([5.0, None, 6.0, None, 7.0, None], 3),
+        ([5.0, None, None, 6.0, 7.0, 8.0], 4),
     ],
 )
-def test_training_stops_after_patience_validations_without_a_better_loss(
+def test_training_stops_after_patience_epochs_without_a_better_loss(
     metrics: list[float | None], last: int
 ) -> None:
     engine = trainer()
@@ -90,14 +93,10 @@ def test_training_stops_after_patience_validations_without_a_better_loss(
 
 def test_patience_survives_an_interruption() -> None:
     metrics: list[float | None] = [4.0, 5.0, 5.0, 3.0]
-    first = trainer()
-    before = EarlyStop(validator(first, metrics), patience=2)
-    before.attach(first)
-    first.run(batches(), max_epochs=2)
     second = trainer()
-    after = EarlyStop(validator(second, metrics), patience=2)
-    after.attach(second)
-    after.load_state_dict(before.state_dict())
+    restored = validator(second, metrics)
+    restored.state.best_metric, restored.state.best_metric_epoch = 4.0, 1
+    EarlyStop(restored, patience=2).attach(second)
     second.state.max_epochs, second.state.epoch, second.state.iteration = 4, 2, 2 * STEPS
     second.state.epoch_length = STEPS
     assert second.run(batches()).epoch == 3
@@ -160,6 +159,17 @@ def test_record_accepts_the_same_run_and_names_the_difference_of_another(tmp_pat
     assert "seed" not in str(error.value)
     with pytest.raises(ValueError, match="amp was None, is True"):
         record(tmp_path, amp=True).check()
+
+
+def test_a_finished_record_may_be_renewed_where_that_is_allowed(tmp_path: Path) -> None:
+    def renewable(**more: Any) -> RunRecord:
+        return RunRecord(tmp_path / "run.json", "train", {"seed": 0}, renewable=True, **more)
+
+    renewable().write(finished=False)
+    with pytest.raises(ValueError, match="other settings: data was"):
+        renewable(data=[1]).check()
+    renewable().write(finished=True)
+    renewable(data=[1]).check()
 
 
 def test_record_keeps_the_stages_apart(tmp_path: Path) -> None:

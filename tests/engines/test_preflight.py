@@ -3,38 +3,30 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from monai_sg.engines.preflight import Preflight
 from monai_sg.networks.genesis_unet import GenesisUNet
 
-ENTRIES = {
-    "a": SimpleNamespace(shape=(64, 64, 40), spacing=(0.7, 0.7, 2.5)),
-    "b": SimpleNamespace(shape=(64, 48, 16), spacing=(0.8, 0.7, 5.0)),
-}
-
-
-class FakeCache:
-    """Two images, one of them smaller than the crop."""
-
-    ids = tuple(ENTRIES)
-    skipped: ClassVar = {"c": "cannot be read"}
-
-    def entry(self, name: str) -> SimpleNamespace:
-        return ENTRIES[name]
+# Two images, one of them smaller than the crop.
+IMAGES = SimpleNamespace(
+    shapes=[(64, 64, 40), (64, 48, 16)],
+    spacings=[(0.7, 0.7, 2.5), (0.8, 0.7, 5.0)],
+    skipped={"c": "cannot be read"},
+)
 
 
 def preflight(output: Path, **more: Any) -> Preflight:
     network = GenesisUNet(spatial_dims=3, width=4)
     values: dict[str, Any] = {
-        "data": [{"box": []}] * 70,
+        "data": range(70),
         "validation": range(4),
         "crop_size": [32, 32, 24],
         "network": network,
     }
-    fixed = {"stage": "train", "cache": FakeCache(), "batch_size": 16, "epochs": 3, "device": "cpu"}
+    fixed = {"stage": "train", "images": IMAGES, "batch_size": 16, "epochs": 3, "device": "cpu"}
     return Preflight(**{**fixed, **values, **more}, output_dir=output)
 
 
@@ -50,7 +42,7 @@ def test_facts_are_those_of_the_run(tmp_path: Path) -> None:
 
 
 def test_whole_images_are_resized_so_none_is_small(tmp_path: Path) -> None:
-    assert not any("smaller" in line for line in preflight(tmp_path, data=[{"id": "a"}] * 70).lines())
+    assert not any("smaller" in line for line in preflight(tmp_path, pads=False).lines())
 
 
 def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

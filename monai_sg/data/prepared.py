@@ -1,0 +1,161 @@
+"""Items whose deterministic transforms are computed once and kept on disk, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.data.utils import pickle_hashing
+from monai.transforms import Compose
+from tqdm import tqdm
+
+from ..utils.distributed import barrier, rank
+from ..utils.files import write_atomic
+from .formats import UnusableImageError, first_line, stem_of
+from .seeded import SeededDataset
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+class PreparedDataset(SeededDataset):
+    """A `SeededDataset` of records with files, such as ``{"image", "label"}``, that are read once.
+
+    The deterministic ``preparation`` of each record is written to ``cache_dir`` when the data set is made. Afterwards an
+    item is memory-mapped, so that a random crop costs what the crop costs. A prepared record is used again as long as
+    its files (path, size, time stamp) and the preparation stay the same. A record that cannot be prepared is left out
+    with the reason, logged and kept in ``skipped``, and never ends the run. (MONAI's ``PersistentDataset`` reads whole items and keys them by path.)
+
+    Args:
+        data: records; texts with a path separator name files. Without ``id`` it is the file name of ``image``.
+        preparation: deterministic transforms of a record.
+        transform: random transforms of a prepared record, seeded per item.
+        cache_dir: folder of the prepared records, which several runs may share.
+        seed: see `SeededDataset`.
+        num_workers: threads that prepare.
+        fallback: records that are used, with a warning, when ``data`` is empty.
+        progress: show a bar.
+
+    Raises:
+        ValueError: no record can be used.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Record],
+        preparation: Compose,
+        transform: Sequence[Callable[..., Any]] | Callable[..., Any] | None = None,
+        *,
+        cache_dir: str | Path,
+        seed: int = 0,
+        num_workers: int = 2,
+        fallback: Sequence[Record] | None = None,
+        progress: bool = True,
+    ) -> None:
+        if not data and fallback:
+            logger.warning(f"There are no records of their own, so {len(fallback)} training records are validated on.")
+            data = fallback
+        self.preparation = preparation
+        self.cache_dir = Path(cache_dir) / "prepared"
+        self.skipped: dict[str, str] = {}
+        self._facts: list[Record] = []
+        records = [{**record, "id": record.get("id") or stem_of(Path(record["image"]))} for record in data]
+        usable = []
+        for record, result in zip(records, self._prepare(records, num_workers, progress), strict=True):
+            if isinstance(result, str):
+                self.skipped[record["id"]] = result
+            else:
+                usable.append(record)
+                self._facts.append(result)
+        if records and not usable:
+            reasons = "; ".join(f"{name} {reason}" for name, reason in list(self.skipped.items())[:3])
+            raise ValueError(f"None of the {len(records)} records can be used: {reasons}.")
+        super().__init__(usable, transform, seed)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Voxels along each axis, per prepared image."""
+        return [tuple(facts["shape"]) for facts in self._facts]
+
+    @property
+    def spacings(self) -> list[tuple[float, ...]]:
+        """Spacing along each axis in mm, per prepared image."""
+        return [tuple(facts["spacing"]) for facts in self._facts]
+
+    def _transform(self, index: int) -> Any:
+        stored = torch.load(self._path(self._facts[index]["key"]), mmap=True, weights_only=True)
+        item = {**self.data[index], **stored["arrays"]}
+        return item if self.transform is None else self.transform(item)
+
+    def _path(self, key: str) -> Path:
+        return self.cache_dir / f"{key}.pt"
+
+    def _prepare(self, records: Sequence[Record], num_workers: int, progress: bool) -> list[Record | str]:
+        """Prepare in threads what is missing; return key, shape and spacing of each record, or why it is left out."""
+        steps = pickle_hashing(self.preparation.flatten().transforms).decode()
+
+        def one(record: Record) -> Record | str:
+            try:
+                return self._prepare_one(record, _key(record, steps))
+            except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
+                reason = _reason(error)
+                logger.warning(f"{record['image']} {reason}; it is left out.")
+                return reason
+
+        if rank() > 0:
+            barrier()  # the first process prepares, the others then find everything there
+        with ThreadPoolExecutor(max(1, num_workers)) as pool:
+            results = pool.map(one, records)
+            found = list(tqdm(results, "Preparing images", len(records), disable=not progress or rank() > 0))
+        if rank() == 0:
+            barrier()
+        return found
+
+    def _prepare_one(self, record: Record, key: str) -> Record:
+        path = self._path(key)
+        if path.is_file():
+            return {**torch.load(path, mmap=True, weights_only=True)["facts"], "key": key}
+        item = self.preparation(record, threading=True)
+        image = item["image"]
+        spacing = image.pixdim if isinstance(image, MetaTensor) else [1.0] * (image.ndim - 1)
+        facts = {"shape": list(image.shape[1:]), "spacing": [round(float(value), 6) for value in spacing]}
+        changed = {name: value for name, value in item.items() if name not in record or value is not record[name]}
+        write_atomic(path, lambda file: torch.save({"facts": facts, "arrays": _plain(changed)}, file))
+        return {**facts, "key": key}
+
+
+def _key(record: Record, steps: str) -> str:
+    """Return what a prepared record is named by: its files as they are now, and the preparation."""
+    paths = [value for value in record.values() if isinstance(value, str) and os.sep in value]
+    stats = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+    return hashlib.sha256(json.dumps([stats, steps]).encode()).hexdigest()[:24]
+
+
+def _plain(value: Any) -> Any:
+    """Return arrays and tensors as tensors of their own, without metadata, in the same dictionaries and lists."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(value)
+    return torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() if isinstance(value, torch.Tensor) else value
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a record cannot be prepared, from the error that a chain of transforms wrapped."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, UnusableImageError):
+        return str(error)
+    return f"cannot be prepared ({type(error).__name__}: {first_line(error)})"
