@@ -31,10 +31,11 @@ Record = dict[str, Any]
 class PreparedDataset(SeededDataset):
     """A `SeededDataset` of records with files, such as ``{"image", "label"}``, that are read once.
 
-    The deterministic ``preparation`` of each record is written to ``cache_dir`` when the data set is made. Afterwards an
-    item is memory-mapped, so that a random crop costs what the crop costs. A prepared record is used again as long as
-    its files (path, size, time stamp) and the preparation stay the same. A record that cannot be prepared is left out
-    with the reason, logged and kept in ``skipped``, and never ends the run. (MONAI's ``PersistentDataset`` reads whole items and keys them by path.)
+    The deterministic ``preparation`` of each record is written to ``cache_dir`` when the data set is made. From then on
+    an item is memory-mapped, so that a random crop costs what the crop costs. A prepared record is used again as long
+    as its files (path, size, time stamp) and the preparation stay the same. A record that cannot be prepared is left
+    out with the reason, logged and kept in ``skipped``, and never ends the run. (MONAI's ``PersistentDataset`` reads
+    whole items and knows files by their path alone.)
 
     Args:
         data: records; texts with a path separator name files. Without ``id`` it is the file name of ``image``.

@@ -67,7 +67,7 @@ def overlap_measures(counts: torch.Tensor) -> dict[str, float]:
 
 
 def soft_dice_loss(probability: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    r"""Return :math:`1 - (2 \sum p g + 1) / (\sum p + \sum g + 1)` over all voxels given (Models Genesis, MedIA 2021)."""
+    r"""Return :math:`1 - (2 \sum p g + 1) / (\sum p + \sum g + 1)` over all voxels (Models Genesis, MedIA 2021)."""
     p, g = probability.double().flatten(), label.double().flatten()
     return 1 - (2 * (p * g).sum() + 1) / (p.sum() + g.sum() + 1)
 

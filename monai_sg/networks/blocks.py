@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from monai.networks.blocks import Convolution
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
+
+from .names import METHOD, Rules
 
 
 def convolution(spatial_dims: int, in_channels: int, out_channels: int) -> Convolution:
@@ -61,6 +66,7 @@ class EncoderDecoder(nn.Module):
     decoder_key = "decoder"
     head_key = "head"
     size_divisor = 8
+    renamings: ClassVar[Mapping[str, Rules]] = {"a pre-training method": METHOD}
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, skips: bool) -> None:
         super().__init__()

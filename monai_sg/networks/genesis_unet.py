@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from .blocks import EncoderDecoder
+from .names import GENESIS, Rules
 
 
 class GenesisUNet(EncoderDecoder):
@@ -25,6 +29,11 @@ class GenesisUNet(EncoderDecoder):
         >>> GenesisUNet(spatial_dims=3, width=4)(torch.rand(1, 1, 16, 16, 8)).shape
         torch.Size([1, 1, 16, 16, 8])
     """
+
+    renamings: ClassVar[Mapping[str, Rules]] = {
+        **EncoderDecoder.renamings,
+        "Models Genesis or Semantic Genesis in PyTorch": GENESIS,
+    }
 
     def __init__(self, spatial_dims: int, in_channels: int = 1, out_channels: int = 1, width: int = 32) -> None:
         super().__init__(spatial_dims, in_channels, out_channels, width, skips=True)

@@ -10,6 +10,7 @@ import torch
 
 from ..networks.blocks import EncoderDecoder
 from ..networks.genesis_unet import GenesisUNet
+from ..networks.names import renamed
 from ..networks.non_skip_unet import NonSkipUNet
 from .load import PARTS, load_weights, read_weights
 
@@ -34,14 +35,11 @@ def inspect_weights(path: str | Path) -> list[str]:
     lines = [f"{path}: {len(weights)} tensors, {elements:,} elements, {elements * 4 / 2**20:.1f} MiB as float32"]
     groups = Counter(name.split(".", 1)[0] for name in weights)
     lines.append("names begin with " + ", ".join(f"{name} ({count})" for name, count in groups.items()))
-    if all(name == "network" or name == "head" for name in groups) and "network" in groups:
-        lines.append("it is a pre-training method with its heads; its network is described below")
-        weights = {name[8:]: value for name, value in weights.items() if name.startswith("network.")}
     return [*lines, *_fits(weights)]
 
 
 def _fits(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    stem, head = (weights.get(f"{key}.weight") for key in (EncoderDecoder.stem_key, EncoderDecoder.head_key))
+    stem, head = (_find(weights, f"{key}.weight") for key in (EncoderDecoder.stem_key, EncoderDecoder.head_key))
     if stem is None or stem.dim() not in (4, 5):
         return [f"it has no {EncoderDecoder.stem_key}.weight, so it fits no network of this package as it is"]
     dims, (width, channels) = stem.dim() - 2, stem.shape[:2]
@@ -53,3 +51,10 @@ def _fits(weights: Mapping[str, torch.Tensor]) -> list[str]:
             report = load_weights(network, weights, part, f"{family.__name__}, {part}")
             lines.append(str(report))
     return lines
+
+
+def _find(weights: Mapping[str, torch.Tensor], key: str) -> torch.Tensor | None:
+    """Return the tensor that has the name ``key``, or gets it by a renaming of one of the families."""
+    namings = [(), *(rules for family in FAMILIES for rules in family.renamings.values())]
+    found = (value for rules in namings for name, value in weights.items() if renamed(name, rules) == key)
+    return next(found, None)

@@ -6,26 +6,32 @@ import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..networks.blocks import EncoderDecoder
+from ..networks.names import renamed
 from .report import LoadReport, WeightsMismatchError
 
 logger = logging.getLogger(__name__)
 
 PARTS = ("encoder", "encoder_decoder")
+# Training checkpoints keep losses as NumPy numbers, whose module older files call by its former name.
+_scalar: Any = np.float64(0).__reduce__()[0]
+NUMPY_NUMBERS: list[Any] = [_scalar, (_scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Float64DType]
 Module = TypeVar("Module", bound=nn.Module)
 Network = TypeVar("Network", bound=EncoderDecoder)
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a plain state dict without unpickling anything but tensors.
+    """Read a state dict without unpickling anything but tensors, numbers and texts.
 
     Args:
-        path: file with a flat mapping of names to tensors, such as a bundle's ``models/model.pt``.
+        path: file with a flat mapping of names to tensors, such as a bundle's ``models/model.pt``, or a training
+            checkpoint that holds one under ``state_dict``.
 
     Returns:
         the tensors on the CPU.
@@ -37,10 +43,13 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"The weights {path} do not exist; check the path or leave it out.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_NUMBERS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} is not a file of plain weights ({reason}); nothing was loaded.") from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         kinds = sorted({type(value).__name__ for value in content.values()}) if isinstance(content, Mapping) else []
         raise ValueError(f"{path} holds {kinds or type(content).__name__}, not a flat mapping of names to tensors.")
@@ -52,6 +61,8 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], part: str, source: str) -> LoadReport:
     """Copy the tensors of ``part`` into ``network`` where names and shapes agree.
 
+    Names of another family of checkpoints are translated by the network's ``renamings`` if more of them fit then.
+
     Args:
         network: is changed in place.
         weights: name to tensor.
@@ -62,6 +73,7 @@ def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], p
         the report; nothing is refused here.
     """
     own = network.state_dict()
+    weights, source = _translated(network, weights, source)
     prefixes = (network.encoder_key,) if part == "encoder" else (network.encoder_key, network.decoder_key)
     wanted = [name for name in own if name.split(".", 1)[0] in prefixes]
     candidates = [name for name in own if name in wanted or (part != "encoder" and name in weights)]
@@ -82,6 +94,19 @@ def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], p
     report.share = sum(own[n].numel() for n in wanted if n in filled) / sum(own[n].numel() for n in wanted)
     network.load_state_dict({**own, **filled})
     return report
+
+
+def _translated(
+    network: EncoderDecoder, weights: Mapping[str, torch.Tensor], source: str
+) -> tuple[Mapping[str, torch.Tensor], str]:
+    """Return the weights under the names that fit the network best, and the source with the family of names."""
+    own = set(network.state_dict())
+    best, count, text = weights, len(own & set(weights)), source
+    for family, rules in network.renamings.items():
+        candidate = {renamed(name, rules): value for name, value in weights.items()}
+        if len(own & set(candidate)) > count:
+            best, count, text = candidate, len(own & set(candidate)), f"{source}, with the names of {family}"
+    return best, text
 
 
 def adapt_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:

@@ -25,8 +25,9 @@ def test_method_with_its_head_is_recognised(tmp_path: Path) -> None:
     state = {f"network.{name}": value for name, value in NonSkipUNet(spatial_dims=2, width=4).state_dict().items()}
     torch.save({**state, "head.linear.weight": torch.ones(2, 2)}, tmp_path / "method.pt")
     lines = inspect_weights(tmp_path / "method.pt")
-    assert "pre-training method" in lines[2]
-    assert any(line.startswith("NonSkipUNet, encoder_decoder") and "100.0%" in line for line in lines)
+    assert lines[1] == "names begin with network (106), head (1)"
+    (line,) = (line for line in lines if line.startswith("NonSkipUNet, encoder_decoder"))
+    assert "with the names of a pre-training method: 106 tensors loaded (100.0%" in line
 
 
 def test_foreign_weights_fit_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,13 +59,7 @@ def test_another_width_is_refused_with_the_first_keys(tmp_path: Path) -> None:
         initialised(GenesisUNet(spatial_dims=2, width=4), path)
 
 
-def test_another_prefix_is_refused(tmp_path: Path) -> None:
-    state = {f"module.{name}": value for name, value in GenesisUNet(spatial_dims=2, width=4).state_dict().items()}
-    with pytest.raises(WeightsMismatchError, match=r"not in the network: module\.encoder"):
-        initialised(GenesisUNet(spatial_dims=2, width=4), saved(tmp_path, state))
-
-
-@pytest.mark.parametrize("content", [{}, {"state_dict": {"a": torch.ones(1)}}, [torch.ones(1)]])
+@pytest.mark.parametrize("content", [{}, {"model": {"a": torch.ones(1)}}, {"state_dict": {}}, [torch.ones(1)]])
 def test_a_file_that_is_no_flat_state_dict_is_named(tmp_path: Path, content: object) -> None:
     with pytest.raises(ValueError, match=r"model\.pt holds"):
         read_weights(saved(tmp_path, content))
@@ -118,3 +113,57 @@ def test_adapted_channels_by_hand() -> None:
     weight = torch.tensor([[[2.0], [4.0]]])
     assert adapt_channels(weight, 3).tolist() == [[[2.0], [2.0], [2.0]]]
     assert adapt_channels(weight, 1).tolist() == [[[6.0]]]
+
+
+def foreign_name(name: str) -> str:
+    """Name a parameter of `GenesisUNet` as the released checkpoints of Models Genesis do."""
+    parts = name.split(".")
+    if parts[0] == "head":
+        return f"module.out_tr.final_conv.{parts[1]}"
+    blocks = {
+        "encoder": ["down_tr64", "down_tr128", "down_tr256", "down_tr512"],
+        "decoder": ["up_tr256", "up_tr128", "up_tr64"],
+    }
+    block = blocks[parts[0]][int(parts[1])]
+    if parts[2] == "up":
+        return f"module.{block}.up_conv.{parts[3]}"
+    unit = parts[3] if parts[0] == "decoder" else parts[2]
+    layer = "conv1" if "conv" in parts[-2] else "bn1"
+    return f"module.{block}.ops.{unit}.{layer}.{parts[-1]}"
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_checkpoint_of_models_genesis_gives_the_same_network(tmp_path: Path, dims: int) -> None:
+    source = GenesisUNet(spatial_dims=dims, width=4)
+    state = {foreign_name(name): value for name, value in source.state_dict().items()}
+    extra = {"module.clc_out.fc1.weight": torch.ones(3, 3)}
+    checkpoint = {
+        "epoch": 7,
+        "state_dict": {**state, **extra},
+        "optimizer_state_dict": {"state": {}, "param_groups": [{"lr": 1.0}]},
+        "best_loss": np.float64(0.25),
+    }
+    network = initialised(GenesisUNet(spatial_dims=dims, width=4), saved(tmp_path, checkpoint))
+    image = torch.rand(2, 1, *[16] * dims)
+    assert torch.allclose(network(image), source(image), atol=1e-5)
+    report = load_weights(network, {**state, **extra}, "encoder_decoder", "x.pt")
+    assert report.unexpected == ["clc_out.fc1.weight"]
+    assert "x.pt, with the names of Models Genesis or Semantic Genesis in PyTorch: 106 tensors" in str(report)
+
+
+def test_another_prefix_is_refused_with_the_first_keys(tmp_path: Path) -> None:
+    state = {f"backbone.{name}": value for name, value in GenesisUNet(spatial_dims=2, width=4).state_dict().items()}
+    with pytest.raises(WeightsMismatchError) as error:
+        initialised(GenesisUNet(spatial_dims=2, width=4), saved(tmp_path, state))
+    assert "0 tensors loaded (0.0% of what was asked for)" in str(error.value)
+    assert "not in the network: backbone.encoder.0.0.conv.weight, backbone.encoder.0.0.conv.bias" in str(error.value)
+    assert "At least 90% must fit" in str(error.value)
+
+
+def test_a_method_file_fills_its_network(tmp_path: Path) -> None:
+    source = GenesisUNet(spatial_dims=2, width=4)
+    state = {f"network.{name}": value for name, value in source.state_dict().items()}
+    network = initialised(
+        GenesisUNet(spatial_dims=2, width=4), saved(tmp_path, {**state, "head.linear.bias": torch.ones(1)})
+    )
+    assert torch.equal(network.head.bias, source.head.bias)

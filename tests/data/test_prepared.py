@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.transforms import Compose, LoadImaged, MapTransform, RandSpatialCropd, ScaleIntensityRanged
+
+from monai_sg.data.formats import UnusableImageError
+from monai_sg.data.prepared import PreparedDataset
+
+
+class Counted(MapTransform):
+    """Count calls, and refuse what a record asks to have refused."""
+
+    calls = 0
+
+    def __call__(self, data: Any) -> Any:
+        type(self).calls += 1
+        if data.get("fault") == "reason":
+            raise UnusableImageError("holds the label values [7]")
+        if data.get("fault") == "other":
+            raise KeyError("no such thing")
+        return data
+
+
+def preparation(high: float = 100.0) -> Compose:
+    return Compose(
+        [
+            LoadImaged("image", ensure_channel_first=True),
+            Counted("image"),
+            ScaleIntensityRanged("image", a_min=0, a_max=high, b_min=0, b_max=1),
+        ]
+    )
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    Counted.calls = 0
+
+    def write(name: str, shape: tuple[int, ...] = (6, 5, 4), **more: Any) -> dict[str, Any]:
+        path = tmp_path / f"{name}.nii.gz"
+        values = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 2.0, 3.0, 1.0])), path)
+        return {"image": str(path), **more}
+
+    return write
+
+
+def dataset(tmp_path: Path, data: list[dict[str, Any]], steps: Compose | None = None, **more: Any) -> PreparedDataset:
+    return PreparedDataset(data, steps or preparation(), cache_dir=tmp_path / "cache", progress=False, **more)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5)])
+def test_an_item_is_what_the_preparation_gives(tmp_path: Path, record: Any, shape: tuple[int, ...]) -> None:
+    one = dataset(tmp_path, [record("a", shape, patient="p", id="x")])
+    item = one[0]
+    assert type(item["image"]) is torch.Tensor
+    assert torch.equal(item["image"], torch.arange(float(np.prod(shape))).reshape(1, *shape) / 100)
+    assert (item["id"], item["patient"]) == ("x", "p")
+    assert one.shapes == [shape]
+    assert one.spacings[0][:2] == (1.0, 2.0)
+
+
+def test_images_are_read_once_and_the_random_part_every_time(tmp_path: Path, record: Any) -> None:
+    crop = RandSpatialCropd("image", roi_size=(2, 2, 2), random_size=False)
+    data = [record("a"), record("b")]
+    one = dataset(tmp_path, data, transform=crop)
+    assert Counted.calls == 2
+    crops = [one[epoch, 0]["image"] for epoch in range(6)]
+    again = dataset(tmp_path, data, transform=crop)
+    assert Counted.calls == 2, "a second run finds both"
+    assert all(torch.equal(again[epoch, 0]["image"], crops[epoch]) for epoch in range(6))
+    assert len({tuple(crop.flatten().tolist()) for crop in crops}) > 1
+
+
+def test_another_file_and_another_preparation_are_prepared_anew(tmp_path: Path, record: Any) -> None:
+    data = [record("a")]
+    dataset(tmp_path, data)
+    os.utime(data[0]["image"], (0, 0))
+    dataset(tmp_path, data)
+    assert Counted.calls == 2
+    assert float(dataset(tmp_path, data, preparation(high=50.0))[0]["image"].max()) == pytest.approx(119 / 50)
+    assert Counted.calls == 3
+
+
+def test_what_cannot_be_prepared_is_left_out_with_its_reason(
+    tmp_path: Path, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    torn = record("torn")
+    Path(torn["image"]).write_bytes(Path(torn["image"]).read_bytes()[:60])
+    data = [record("a", fault="reason"), torn, record("b"), record("c", fault="other"), {"image": "/no/such.nii"}]
+    with caplog.at_level(logging.WARNING):
+        one = dataset(tmp_path, data)
+    assert [item["id"] for item in one.data] == ["b"]
+    assert one.skipped["a"] == "holds the label values [7]"
+    assert one.skipped["c"] == "cannot be prepared (KeyError: 'no such thing')"
+    assert set(one.skipped) == {"a", "c", "torn", "such"}
+    assert sum("it is left out" in message for message in caplog.messages) == 4
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.name.startswith(".")]
+
+
+def test_nothing_usable_is_an_error_and_nothing_given_falls_back(tmp_path: Path, record: Any) -> None:
+    with pytest.raises(ValueError, match="None of the 1 records can be used: a holds the label values"):
+        dataset(tmp_path, [record("a", fault="reason")])
+    assert len(dataset(tmp_path, [], fallback=[record("b")])) == 1
+    assert len(dataset(tmp_path, [])) == 0
+
+
+def test_records_of_the_same_name_are_kept_apart(tmp_path: Path, record: Any) -> None:
+    (tmp_path / "other").mkdir()
+    first = record("a")
+    second = record("other/a", (2, 2, 2))
+    assert dataset(tmp_path, [first, second]).shapes == [(6, 5, 4), (2, 2, 2)]
+
+
+@pytest.mark.slow
+def test_another_process_finds_what_is_prepared(tmp_path: Path, record: Any) -> None:
+    data = [record("a")]
+    code = (
+        "import sys; from monai.transforms import *; from monai_sg.data.prepared import PreparedDataset\n"
+        "steps = Compose([LoadImaged(['image'], ensure_channel_first=True), Orientationd('image', 'RAS', labels=None),"
+        "Spacingd('image', (1, 1, 1), mode='bilinear'), ClassesToIndicesd('image', num_classes=2)])\n"
+        f"PreparedDataset({data}, steps, cache_dir=r'{tmp_path / 'cache'}')"
+    )
+    for seed in ("1", "2"):
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+    assert len(list((tmp_path / "cache" / "prepared").iterdir())) == 1
