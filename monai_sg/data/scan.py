@@ -114,7 +114,7 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
         raise FileNotFoundError(
             f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images."
         )
-    paths = sorted(_walk(dataset_dir))
+    paths = sorted(walk_files(dataset_dir))
     if not paths:
         raise ValueError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
     found, skipped = _inspect(dataset_dir, paths, progress)
@@ -129,7 +129,7 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
     return found, skipped
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path) -> Iterator[Path]:
     """Yield all files, hidden ones left out, following links but no folder twice."""
     seen: set[str] = set()
     for root, folders, names in os.walk(folder, followlinks=True):

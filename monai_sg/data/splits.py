@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,30 @@ def split_by_patient(
     for record in records:
         splits[held_out.get(record["patient"], "training")].append(record)
     return splits
+
+
+def nested_subset(records: Sequence[dict[str, Any]], fraction: float, seed: int = 0) -> list[dict[str, Any]]:
+    """Keep the records of a share of the patients, such that a smaller share is part of every larger one.
+
+    Args:
+        records: dictionaries with the key ``patient``.
+        fraction: share of patients in (0, 1], rounded up to whole patients.
+        seed: another seed keeps other patients.
+
+    Returns:
+        the records of the kept patients, in the order of ``records``.
+
+    Raises:
+        ValueError: if ``fraction`` is outside (0, 1].
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction is {fraction}; give a share of the patients above 0 and up to 1.")
+    patients = sorted(
+        {record["patient"] for record in records}, key=lambda name: (seed_for(seed, "fraction", name), name)
+    )
+    number = math.ceil(round(fraction * len(patients), 6))  # 0.07 * 100 is a little above 7
+    kept = set(patients[:number])
+    return [record for record in records if record["patient"] in kept]
 
 
 def _counts(num_patients: int, fractions: Sequence[float]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from monai_sg.data.splits import split_by_patient
+from monai_sg.data.splits import nested_subset, split_by_patient
 
 
 def _records(num_patients: int, images_each: int = 2) -> list[dict[str, str]]:
@@ -80,3 +80,35 @@ def test_wrong_fractions_and_no_records() -> None:
         split_by_patient(_records(3), fractions=(0.7, 0.7, 0.1))
     with pytest.raises(ValueError, match="no records"):
         split_by_patient([])
+
+
+@pytest.mark.parametrize(
+    ("fraction", "num_patients", "expected"),
+    [(0.1, 100, 10), (0.07, 100, 7), (0.1, 15, 2), (0.01, 5, 1), (0.25, 30, 8), (1.0, 3, 3), (1, 7, 7), (0.5, 0, 0)],
+)
+def test_a_fraction_is_rounded_up_to_whole_patients(fraction: float, num_patients: int, expected: int) -> None:
+    kept = nested_subset(_records(num_patients), fraction)
+    assert len(_patients(kept)) == expected
+    assert len(kept) == 2 * expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_smaller_fraction_is_part_of_a_larger_one(seed: int) -> None:
+    records = _records(40)
+    kept = [_patients(nested_subset(records, fraction, seed)) for fraction in (0.1, 0.25, 0.5, 1.0)]
+    assert [len(patients) for patients in kept] == [4, 10, 20, 40]
+    assert kept[0] < kept[1] < kept[2] < kept[3]
+
+
+def test_a_fraction_depends_on_the_seed_and_not_on_the_order() -> None:
+    records = _records(40)
+    first = nested_subset(records, 0.25, seed=1)
+    assert first == [record for record in records if record["patient"] in _patients(first)]
+    assert _patients(nested_subset(records[::-1], 0.25, seed=1)) == _patients(first)
+    assert _patients(nested_subset(records, 0.25, seed=2)) != _patients(first)
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.1, float("nan")])
+def test_fractions_that_are_none(fraction: float) -> None:
+    with pytest.raises(ValueError, match=r"fraction is .*; give a share of the patients above 0 and up to 1"):
+        nested_subset(_records(3), fraction)

@@ -29,6 +29,7 @@ def write_ct_cohort(
     *,
     layout: str = "luna16",
     shape: Sequence[int] = (124, 96, 98),
+    numbers: Sequence[int] | None = None,
 ) -> Path:
     """Write phantom CT scans of thorax and upper abdomen, made from nothing but the seed.
 
@@ -44,23 +45,32 @@ def write_ct_cohort(
             ``candidates.csv``), ``lits`` (``volume-N.nii``, ``segmentation-N.nii`` with 1 liver and 2 tumour) or
             ``nifti`` (``images/<uid>.nii.gz``, ``labels/<uid>.nii.gz`` with the organ numbers of `ORGANS`).
         shape: voxels along x, y and z of an average scan; each patient's differs by up to 4 %.
+        numbers: write these patients instead of 0 to ``patients - 1``; ``patients`` is then not used.
 
     Returns:
         ``folder``.
 
     Raises:
-        ValueError: for an unknown layout, no patients, or a shape too small to hold a chest.
+        ValueError: for an unknown layout, no patients, wrong numbers, or a shape too small to hold a chest.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout is {layout!r}; the phantom is written as one of {sorted(LAYOUTS)}.")
-    if patients < 1:
-        raise ValueError(f"patients is {patients}; a cohort has at least one patient.")
+    numbers = _patient_numbers(patients, numbers)
     if len(shape) != 3 or any(size < least for size, least in zip(shape, LEAST_SHAPE, strict=True)):
         raise ValueError(f"shape is {tuple(shape)}; a chest needs three axes of at least {LEAST_SHAPE} voxels.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    LAYOUTS[layout](folder, patients, seed, shape)
+    LAYOUTS[layout](folder, numbers, seed, shape)
     return folder
+
+
+def _patient_numbers(patients: int, numbers: Sequence[int] | None) -> list[int]:
+    if numbers is None and patients < 1:
+        raise ValueError(f"patients is {patients}; a cohort has at least one patient.")
+    numbers = list(range(patients) if numbers is None else numbers)
+    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise ValueError(f"numbers is {numbers}; give different numbers from 0 on, one per patient.")
+    return numbers
 
 
 def series_uid(seed: int, number: int) -> str:
@@ -68,11 +78,11 @@ def series_uid(seed: int, number: int) -> str:
     return f"{UID_ROOT}.{seed}.{number}"
 
 
-def _write_luna16(folder: Path, patients: int, seed: int, shape: Sequence[int]) -> None:
+def _write_luna16(folder: Path, numbers: Sequence[int], seed: int, shape: Sequence[int]) -> None:
     annotations, candidates = ["seriesuid,coordX,coordY,coordZ,diameter_mm"], ["seriesuid,coordX,coordY,coordZ,class"]
     for subset in range(SUBSETS):
         (folder / f"subset{subset}").mkdir(exist_ok=True)
-    for number in range(patients):
+    for number in numbers:
         uid, phantom = series_uid(seed, number), make_phantom(seed, number, shape)
         _write_mhd(folder / f"subset{number % SUBSETS}" / f"{uid}.mhd", phantom)
         annotations += [f"{uid},{_lps(nodule)},{nodule.diameter:.8f}" for nodule in phantom.nodules]
@@ -82,22 +92,22 @@ def _write_luna16(folder: Path, patients: int, seed: int, shape: Sequence[int]) 
     _write_text(folder / "candidates.csv", candidates)
 
 
-def _write_lits(folder: Path, patients: int, seed: int, shape: Sequence[int]) -> None:
-    for number in range(patients):
+def _write_lits(folder: Path, numbers: Sequence[int], seed: int, shape: Sequence[int]) -> None:
+    for number in numbers:
         phantom = make_phantom(seed, number, shape)
         liver = (phantom.labels == ORGANS["liver"]) + 2 * (phantom.labels == ORGANS["liver_tumour"])
         _write_nifti(folder / f"volume-{number}.nii", phantom.hu, phantom.affine)
         _write_nifti(folder / f"segmentation-{number}.nii", liver.astype(np.uint8), phantom.affine)
 
 
-def _write_organs(folder: Path, patients: int, seed: int, shape: Sequence[int]) -> None:
-    for number in range(patients):
+def _write_organs(folder: Path, numbers: Sequence[int], seed: int, shape: Sequence[int]) -> None:
+    for number in numbers:
         uid, phantom = series_uid(seed, number), make_phantom(seed, number, shape)
         _write_nifti(folder / "images" / f"{uid}.nii.gz", phantom.hu, phantom.affine)
         _write_nifti(folder / "labels" / f"{uid}.nii.gz", phantom.labels, phantom.affine)
 
 
-LAYOUTS: dict[str, Callable[[Path, int, int, Sequence[int]], None]] = {
+LAYOUTS: dict[str, Callable[[Path, Sequence[int], int, Sequence[int]], None]] = {
     "luna16": _write_luna16,
     "lits": _write_lits,
     "nifti": _write_organs,

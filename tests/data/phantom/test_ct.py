@@ -54,6 +54,15 @@ def test_same_arguments_write_the_same_bytes(layout: str, cohorts: dict[str, Pat
     assert digests(write_ct_cohort(tmp_path, 2, seed=3, layout=layout, shape=SHAPE)) == written
 
 
+@pytest.mark.parametrize("layout", ["luna16", "lits", "nifti"])
+def test_numbered_patients_are_those_of_a_whole_cohort(layout: str, cohorts: dict[str, Path], tmp_path: Path) -> None:
+    folder = write_ct_cohort(tmp_path, seed=3, layout=layout, shape=SHAPE, numbers=[3, 1])
+    written = {name: digest for name, digest in digests(folder).items() if not name.endswith(".csv")}
+    assert len(written) == 4
+    assert written.items() <= digests(cohorts[layout]).items()
+    assert all(any(f"{number}." in name for number in (1, 3)) for name in written)
+
+
 def test_luna16_files_lie_as_in_the_data_set(cohorts: dict[str, Path]) -> None:
     folder = cohorts["luna16"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(
@@ -118,6 +127,9 @@ def test_layouts_hold_the_same_scan_with_the_same_geometry(layout: str, cohorts:
     [
         ({"layout": "dicom"}, "layout is 'dicom'"),
         ({"patients": 0}, "patients is 0"),
+        ({"numbers": []}, r"numbers is \[\]"),
+        ({"numbers": [3, 3]}, r"numbers is \[3, 3\]"),
+        ({"numbers": [-1, 3]}, r"numbers is \[-1, 3\]"),
         ({"shape": (8, 8, 8)}, "at least"),
     ],
 )
