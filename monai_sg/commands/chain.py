@@ -19,6 +19,15 @@ logger = logging.getLogger(__name__)
 STAGES = ("autoencoder", "discover", "classify", "train")
 
 
+def initialised_workflow(
+    files: Sequence[Path], overrides: Mapping[str, Any], workflow_type: str | None = "train"
+) -> CheckedWorkflow:
+    """Return the workflow of configs, merged in order, whose ``initialize`` has been run."""
+    workflow = CheckedWorkflow([str(file) for file in files], workflow_type=workflow_type, **overrides)
+    workflow.initialize()
+    return workflow
+
+
 class Chain:
     """The stages of a pre-training bundle with the overrides of one run.
 
@@ -64,11 +73,8 @@ class Chain:
 
     def workflow(self, stage: str, *overlays: str, **more: Any) -> CheckedWorkflow:
         """Return the initialised workflow of a stage, with overlays that lie beside its config."""
-        files = [str(self.config(stage)), *(str(self.config(overlay)) for overlay in overlays)]
-        kind = None if stage == "discover" else "train"
-        workflow = CheckedWorkflow(config_file=files, workflow_type=kind, **{**self._own[stage], **more})
-        workflow.initialize()
-        return workflow
+        files = [self.config(stage), *(self.config(overlay) for overlay in overlays)]
+        return initialised_workflow(files, {**self._own[stage], **more}, None if stage == "discover" else "train")
 
     def run(self) -> None:
         """Run the stages that have not finished; an interrupted one continues from its last epoch."""

@@ -93,9 +93,13 @@ class PreparedDataset(SeededDataset):
         """Spacing along each axis in mm, per prepared image."""
         return [tuple(facts["spacing"]) for facts in self._facts]
 
-    def _transform(self, index: int) -> Any:
+    def prepared(self, index: int) -> Record:
+        """Return a prepared record, memory-mapped, before the random transforms."""
         stored = torch.load(self._path(self._facts[index]["key"]), mmap=True, weights_only=True)
-        item = {**self.data[index], **stored["arrays"]}
+        return {**self.data[index], **stored["arrays"]}
+
+    def _transform(self, index: int) -> Any:
+        item = self.prepared(index)
         return item if self.transform is None else self.transform(item)
 
     def _path(self, key: str) -> Path:

@@ -43,6 +43,11 @@ class RunRecord:
         """Whether this stage has finished in this folder, with whatever settings."""
         return bool(self._stages().get(self.stage, {}).get("finished", False))
 
+    @property
+    def is_done(self) -> bool:
+        """Whether this stage has finished in this folder with these very settings."""
+        return self.is_finished and self._stages()[self.stage]["settings"] == self.settings
+
     def check(self) -> None:
         """Raise ``ValueError`` naming the difference if the folder belongs to a run with other settings."""
         stored = self._stages().get(self.stage, {}).get("settings")

@@ -52,7 +52,7 @@ def pattern_montage(
     found = [_stack(crop, f"crops of class {label}") for crop, label in zip(crops, labels, strict=True)]
     drawn = [_stack(crop, f"references of class {label}") for crop, label in zip(references, labels, strict=True)]
     left, right = max(map(len, found)), max(map(len, drawn))
-    figure, grid = _grid([1.0] * len(found), [*[1.0] * left, 0.4, *[1.0] * right], title)
+    figure, grid = grid_of_axes([1.0] * len(found), [*[1.0] * left, 0.4, *[1.0] * right], title)
     for row, (label, one, two) in enumerate(zip(labels, found, drawn, strict=True)):
         near = [] if distances is None else [f"d = {value:.3g}" for value in distances[row]]
         pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
@@ -61,7 +61,7 @@ def pattern_montage(
         _note(grid[row][0], _with_correlation(f"class {label}", one), PATTERN_COLOUR)
         _note(grid[row][left + 1], _with_correlation("random", two), RANDOM_COLOUR)
     central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def restoration_montage(
@@ -92,7 +92,7 @@ def restoration_montage(
     _same_length(originals=truth, names=names)
     planes, error = planes_of(truth[0]), np.abs(given - truth)
     shapes = [central_slice(truth[0], plane, spacing).size for plane in planes]
-    figure, grid = _grid([height / width for width, height in shapes] * len(truth), [1.0] * 4, "")
+    figure, grid = grid_of_axes([height / width for width, height in shapes] * len(truth), [1.0] * 4, "")
     for row, line in enumerate(grid):
         crop, plane = row // len(planes), planes[row % len(planes)]
         pictures = [central_slice(stack[crop], plane, spacing) for stack in (truth, seen, given, error)]
@@ -103,7 +103,7 @@ def restoration_montage(
         _note(line[0], names[crop] if len(planes) == 1 else f"{names[crop]}\n{plane}", "black")
     grid[0][3].set_title("|restored - original|", fontsize=7, pad=2)
     figure.colorbar(shown, ax=[line[3] for line in grid], fraction=0.1, pad=0.04).ax.tick_params(labelsize=6)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def correlation_chart(
@@ -138,7 +138,7 @@ def correlation_chart(
     axes.set_ylabel("class")
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title: str = "Loss") -> Path:
@@ -165,10 +165,11 @@ def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
-def _grid(heights: Sequence[float], widths: Sequence[float], title: str) -> tuple[Figure, list[list[Axes]]]:
+def grid_of_axes(heights: Sequence[float], widths: Sequence[float], title: str) -> tuple[Figure, list[list[Axes]]]:
+    """Make a figure of cells with the given relative heights and widths, row by row."""
     figure = Figure(
         figsize=(CELL * sum(widths) + 1.2, CELL * sum(heights) + 0.25 * len(heights) + 0.4), layout="constrained"
     )
@@ -224,5 +225,6 @@ def _same_length(**lists: Sequence[object] | NDArray[np.float32] | None) -> None
         raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
 
 
-def _save(figure: Figure, path: str | Path) -> Path:
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure as PNG, atomically; the same figure gives the same bytes."""
     return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=150, metadata={"Software": None}))

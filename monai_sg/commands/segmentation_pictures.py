@@ -1,0 +1,64 @@
+"""Pictures of fine-tuned networks: what they drew beside the truth, and how they learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from math import nan
+from pathlib import Path
+from statistics import mean
+
+import torch
+from monai.networks.utils import eval_mode
+
+from ..data.prepared import PreparedDataset
+from ..engines.history import read_history
+from ..reports.figures import curve_chart
+from ..reports.overlays import overlay_montage
+from .finetuning import FineTuning
+
+CASES = 4
+
+
+def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> list[Path]:
+    """Draw predictions of the first seed's networks on test images, and the learning curves of all seeds.
+
+    Args:
+        runs: per arm its finished runs, one per seed.
+        folder: where the pictures go.
+    """
+    first = {name: seeds[0] for name, seeds in runs.items()}
+    dataset: PreparedDataset = next(iter(first.values())).test_images()
+    chosen = sorted({round(step * (len(dataset) - 1) / (CASES - 1)) for step in range(CASES)})
+    items = [dataset[index] for index in chosen]
+    images = [item["image"] for item in items]
+    curves = {name: _mean_losses(seeds) for name, seeds in runs.items()}
+    return [
+        overlay_montage(
+            folder / "overlays.png",
+            [image[0].numpy() for image in images],
+            [item["label"][0].numpy() for item in items],
+            {name: [mask[0].numpy() for mask in _predict(run, images)] for name, run in first.items()},
+            [item["id"] for item in items],
+            spacings=[dataset.spacings[index] for index in chosen],
+        ),
+        curve_chart(folder / "curves.png", curves, "validation loss (soft Dice), mean over seeds"),
+    ]
+
+
+def _mean_losses(runs: Sequence[FineTuning]) -> list[float]:
+    """Return the validation loss of each epoch, averaged over the runs that validated in it."""
+    histories = [read_history(run.folder / "train" / "history.csv") for run in runs]
+    losses = []
+    for rows in zip_longest(*histories, fillvalue={}):
+        known = [row["validation_loss"] for row in rows if "validation_loss" in row]
+        losses.append(mean(known) if known else nan)
+    return losses
+
+
+def _predict(run: FineTuning, images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return masks ``(1, *spatial)`` of images."""
+    get = run.workflow("evaluate").parser.get_parsed_content
+    network, inferer, device = get("network"), get("validate::inferer"), torch.device(get("device"))
+    with eval_mode(network):
+        return [(inferer(image[None].to(device), network)[0] >= 0).cpu() for image in images]

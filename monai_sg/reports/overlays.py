@@ -1,0 +1,100 @@
+"""Outlines of segmentations on the images they belong to, written as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from .figures import CELL, grid_of_axes, save_figure
+from .slices import central_slice
+
+TRUTH_COLOUR, COLOURS = "#2ca02c", ("#ff7f0e", "#17becf", "#e377c2", "#bcbd22")
+
+
+def overlay_montage(
+    path: str | Path,
+    images: Sequence[ArrayLike],
+    truths: Sequence[ArrayLike],
+    predictions: Mapping[str, Sequence[ArrayLike]],
+    names: Sequence[str],
+    *,
+    spacings: Sequence[Sequence[float]] | None = None,
+    window: tuple[float, float] = (0.35, 0.65),
+) -> Path:
+    """Show one case per row: the true outline, then that of each prediction beside it, with its Dice.
+
+    Of a volume the axial slice with the most foreground is shown, and the Dice is that of the volume.
+
+    Args:
+        path: the PNG file.
+        images: per case (x, y) or (x, y, z), intensities in [0, 1].
+        truths: per case the mask of the same shape.
+        predictions: per method one mask per case.
+        names: of the cases.
+        spacings: mm per voxel, per case; None shows voxels as squares.
+        window: intensities shown as black and as white.
+
+    Raises:
+        ValueError: the lists differ in length, or a mask has another shape than its image.
+    """
+    _check(images, truths, predictions, names)
+    figure, grid = grid_of_axes([1.0] * len(images), [1.0] * (1 + len(predictions)), "")
+    for row, cells in enumerate(grid):
+        image, truth = np.asarray(images[row], np.float32), np.asarray(truths[row]) > 0
+        where = _busiest(truth)
+        spacing = None if spacings is None else spacings[row]
+        for cell in cells:
+            central_slice(image[where], "axial", spacing).show(cell, window)
+        _outline(cells[0], truth[where], spacing, TRUTH_COLOUR)
+        cells[0].set_title(f"{names[row]}\ntruth", fontsize=7, pad=2)
+        for cell, colour, (method, masks) in zip(cells[1:], COLOURS, predictions.items(), strict=False):
+            mask = np.asarray(masks[row]) > 0
+            _outline(cell, truth[where], spacing, TRUTH_COLOUR)
+            _outline(cell, mask[where], spacing, colour)
+            cell.set_title(f"{method}\nDice {_dice(mask, truth):.3f}", fontsize=7, pad=2)
+    figure.set_size_inches(2 * CELL * (1 + len(predictions)), 2 * CELL * len(images))
+    return save_figure(figure, path)
+
+
+def _busiest(truth: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the index of the axial slice with the most foreground, the whole of a 2D image."""
+    if truth.ndim == 2:
+        return (slice(None), slice(None))
+    height = int(truth.sum(axis=(0, 1)).argmax())
+    return (slice(None), slice(None), slice(height, height + 1))
+
+
+def _outline(axes: Axes, mask: NDArray[np.bool_], spacing: Sequence[float] | None, colour: str) -> None:
+    if not mask.any():
+        return
+    picture = central_slice(mask.astype(np.float32), "axial", spacing)
+    rows, columns = picture.pixels.shape
+    width, height = picture.size
+    across = (np.arange(columns) + 0.5) * width / columns
+    down = (np.arange(rows) + 0.5) * height / rows
+    axes.contour(across, down, picture.pixels, levels=[0.5], colors=colour, linewidths=0.9)
+
+
+def _dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    total = one.sum() + other.sum()
+    return float(2 * (one & other).sum() / total) if total else float("nan")
+
+
+def _check(
+    images: Sequence[ArrayLike],
+    truths: Sequence[ArrayLike],
+    predictions: Mapping[str, Sequence[ArrayLike]],
+    names: Sequence[str],
+) -> None:
+    lengths = {"images": len(images), "truths": len(truths), "names": len(names)}
+    lengths |= {name: len(masks) for name, masks in predictions.items()}
+    if len(set(lengths.values())) > 1 or not images:
+        raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
+    for masks in (truths, *predictions.values()):
+        for image, mask, name in zip(images, masks, names, strict=True):
+            if np.shape(image) != np.shape(mask):
+                raise ValueError(f"{name} has an image of shape {np.shape(image)} and a mask of {np.shape(mask)}.")
