@@ -63,3 +63,21 @@ def finished_run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory)
     output = tmp_path_factory.mktemp("run")
     Chain(BUNDLE, overrides(phantom_cohort, output)).run()
     return output
+
+
+@pytest.fixture(scope="session")
+def liver_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from monai_sg.data.phantom.ct import write_ct_cohort
+    from tests.bundles.small_liver import NUMBERS, SHAPE
+
+    return write_ct_cohort(tmp_path_factory.mktemp("liver"), layout="lits", numbers=NUMBERS, shape=SHAPE)
+
+
+@pytest.fixture(scope="session")
+def finished_liver(liver_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One training of the liver bundle on the small phantom, shared by the tests of evaluation and inference."""
+    from tests.bundles.small_liver import TRAIN, run
+
+    output = tmp_path_factory.mktemp("liver_run")
+    run(TRAIN, liver_cohort, output, epochs=4, learning_rate=0.02)
+    return output

@@ -1,0 +1,101 @@
+"""Runs of the liver bundle that are small enough for a test, and a cohort that is easy to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine, Events
+
+from monai_sg.engines.workflow import CheckedWorkflow
+from tests.bundles.folders import workflow
+
+BUNDLE = "lcs_liver_ct_segmentation"
+TRAIN, EVALUATE, INFERENCE = ["train.json"], ["train.json", "evaluate.json"], ["inference.json"]
+NUMBERS = [0, 1, 2, 3, 100, 101, 115, 116]
+SHAPE = (40, 32, 32)
+SMALL: dict[str, Any] = {
+    "width": 4,
+    "roi_size": [16, 16, 16],
+    "image_size": [],
+    "num_workers": 0,
+    "batch_size": 4,
+    "patches_per_volume": 2,
+    "sw_batch_size": 16,
+    "epochs": 1,
+    "amp": False,
+    "device": "cpu",
+}
+
+
+def overrides(data: Path, output: Path, **more: Any) -> dict[str, Any]:
+    places = {"dataset_dir": str(data), "output_dir": str(output), "ckpt_dir": str(output / "models")}
+    return {**places, **SMALL, **more}
+
+
+def made(names: Sequence[str], data: Path, output: Path, **more: Any) -> CheckedWorkflow:
+    """Return an initialised workflow that has not run."""
+    return workflow(BUNDLE, names, overrides(data, output, **more))
+
+
+def run(names: Sequence[str], data: Path, output: Path, **more: Any) -> Callable[[str], Any]:
+    """Run configs; return what gives their components."""
+    one = made(names, data, output, **more)
+    one.run()
+    one.finalize()
+    return one.parser.get_parsed_content  # type: ignore[no-any-return]
+
+
+def interrupted(data: Path, output: Path, epoch: int, **more: Any) -> None:
+    """Train, and be killed after the first step of an epoch."""
+    one = made(TRAIN, data, output, **more)
+
+    def stop(engine: Engine) -> None:
+        if engine.state.epoch == epoch:
+            raise KeyboardInterrupt
+
+    one.parser.get_parsed_content("train::trainer").add_event_handler(Events.ITERATION_COMPLETED, stop)
+    with pytest.raises(KeyboardInterrupt):
+        one.run()
+    one.finalize()
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    """Return what a run has saved."""
+    return torch.load(run_dir / "models" / "model.pt", weights_only=True)  # type: ignore[no-any-return]
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return list(one) == list(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def cause(error: BaseException) -> BaseException:
+    """Return the error that MONAI has wrapped."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([3.0, 2.0, 4.0, 1.0]) if affine is None else affine), path)
+    return path
+
+
+def write_cubes(folder: Path, number: int = 6, size: int = 24) -> Path:
+    """Write ``images`` and ``labels`` of noise of -800 HU with a cube of 200 HU, a third of the image wide, inside."""
+    generator = np.random.default_rng(0)
+    edge = size // 3
+    for index in range(number):
+        start = generator.integers(size // 4, size - size // 4 - edge + 1, 3)
+        label = np.zeros((size,) * 3, np.uint8)
+        label[tuple(slice(first, first + edge) for first in start)] = 1
+        image = np.where(label, 200, -800) + generator.normal(0, 30, label.shape)
+        write_nifti(folder / "images" / f"case_{index}.nii.gz", image.astype(np.int16))
+        write_nifti(folder / "labels" / f"case_{index}.nii.gz", label)
+    return folder

@@ -1,0 +1,201 @@
+"""Packed bundles: what is in them, that nothing else is, and that they run without the package."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from monai_sg.pack import PACKAGE, STAYS, pack
+from tests.bundles import small_liver, small_run
+from tests.bundles.folders import FOLDERS, NAMES, content
+from tests.bundles.small_run import BUNDLE
+
+TEXTS = ("*.json", "*.md", "*.conf", "*.txt")
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=NAMES)
+def source(request: pytest.FixtureRequest) -> Path:
+    folder: Path = request.param
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("packed")
+    pack(source.name, output=str(output))
+    return output / source.name
+
+
+def test_modules_are_copies_and_none_is_a_study_or_a_command(packed: Path) -> None:
+    scripts = files_below(packed / "scripts" / "monai_sg")
+    assert {name: (PACKAGE / name).read_bytes() for name in scripts} == scripts
+    assert {name.removesuffix(".py").split("/")[0] for name in scripts} & STAYS == set()
+    for folder in {path.parent for path in (packed / "scripts").rglob("*.py")}:
+        assert (folder / "__init__.py").is_file()
+    configs = "".join(path.read_text() for path in packed.glob("configs/*.json"))
+    named = {found.replace(".", "/") for found in re.findall(r'"scripts\.monai_sg\.([\w.]+)\.\w+"', configs)}
+    missing = [name for name in named if f"{name}.py" not in scripts and f"{name.rpartition('/')[0]}.py" not in scripts]
+    assert missing == []
+    assert "utils/files.py" in set(scripts) - {f"{name}.py" for name in named}, "others import it"
+
+
+def test_only_the_names_of_modules_differ_in_texts(source: Path, packed: Path) -> None:
+    changed = {name: text for name, text in files_below(packed).items() if not name.startswith("scripts/")}
+    for name, text in changed.items():
+        assert text.replace(b"scripts.monai_sg.", b"monai_sg.") == (source / name).read_bytes(), name
+    for name in ("LICENSE", "configs/metadata.json", "configs/train.json", "configs/logging.conf", "docs/README.md"):
+        assert name in changed
+    for path in (path for pattern in TEXTS for path in packed.rglob(pattern)):
+        assert re.findall(r"(?<!scripts\.)monai_sg\.\w", path.read_text()) == [], path
+    for path in packed.glob("configs/*.json"):
+        assert path.read_text() == json.dumps(content(path), indent=4) + "\n", path
+    assert "scripts.monai_sg." in (packed / "configs" / "train.json").read_text()
+
+
+def _requirements(distribution: str, found: set[str]) -> set[str]:
+    """Return what an installation of a distribution brings along, itself included."""
+    name = re.sub(r"[-_.]+", "-", distribution).lower()
+    if name not in found:
+        found.add(name)
+        for line in importlib.metadata.requires(name) or []:
+            if ";" not in line:
+                _requirements(re.split(r"[^\w.-]", line)[0], found)
+    return found
+
+
+def test_metadata_names_what_the_modules_import(packed: Path) -> None:
+    metadata = content(packed / "configs" / "metadata.json")
+    available: set[str] = set()
+    for name in ("monai", "torch", "numpy", *metadata["required_packages_version"]):
+        _requirements(name, available)
+    assert "monai-sg" not in available
+    of_module = {"PIL": "pillow", "sklearn": "scikit-learn", "ignite": "pytorch-ignite"}
+    for path in (packed / "scripts").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [str(node.module)]
+            tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names
+            assert {of_module.get(top, top) for top in tops} <= available, path
+
+
+def test_same_bundle_gives_the_same_bytes(source: Path, packed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / source.name
+    shutil.copytree(source, copy)
+    for path in sorted(copy.rglob("*"), reverse=True):
+        os.utime(path, (1e9, 1e9))
+        path.chmod(0o700)
+    pack(str(copy), output=str(tmp_path / "again"))
+    (first,), (second,) = (folder.glob("*.zip") for folder in (packed.parent, tmp_path / "again"))
+    assert first.name == second.name == f"{source.name}_v{content(source / 'configs/metadata.json')['version']}.zip"
+    assert first.read_bytes() == second.read_bytes()
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()
+    assert Path(f"{first}.sha256").read_text() == f"{digest}  {first.name}\n"
+
+
+def test_zip_holds_the_folder_and_nothing_of_this_machine(packed: Path, tmp_path: Path) -> None:
+    (path,) = packed.parent.glob("*.zip")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+        entries = archive.infolist()
+    assert files_below(tmp_path / packed.name) == files_below(packed)
+    names = [entry.filename for entry in entries]
+    assert names == sorted(names)
+    assert {name.split("/")[0] for name in names} == {packed.name}
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {stat.filemode(entry.external_attr >> 16) for entry in entries} == {"-rw-r--r--"}
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_DEFLATED}
+
+
+# Per bundle: the fixture with its images, overrides that make it small, and the configs to run one after the other with
+# overrides of their own.
+RUNS: dict[str, tuple[str, dict[str, Any], list[tuple[list[str], dict[str, Any]]]]] = {
+    BUNDLE: (
+        "phantom_cohort",
+        small_run.SMALL,
+        [
+            (["autoencoder"], {}),
+            (["discover"], {}),
+            (["classify"], {}),
+            (["train"], {}),
+            (["train", "evaluate"], {}),
+            (["inference"], {"crop_size": [64, 64, 64]}),
+        ],
+    ),
+    small_liver.BUNDLE: (
+        "liver_cohort",
+        small_liver.SMALL,
+        [(["train"], {}), (["train", "evaluate"], {}), (["inference"], {})],
+    ),
+}
+
+WITHOUT_PACKAGE = """
+import json, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "monai_sg":
+            raise ModuleNotFoundError(f"{name} is needed", name=name)
+
+sys.meta_path.insert(0, Absent())
+try:
+    import monai_sg
+    sys.exit("monai_sg is not blocked")
+except ModuleNotFoundError:
+    pass
+
+import monai.bundle
+
+for files, overrides in json.loads(sys.argv[1]):
+    monai.bundle.run(config_file=files, **overrides)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inside", [True, False], ids=["from its folder", "from another folder"])
+@pytest.mark.parametrize("bundle", RUNS)
+def test_a_packed_bundle_runs_without_the_package(
+    request: pytest.FixtureRequest, tmp_path: Path, bundle: str, inside: bool
+) -> None:
+    images, small, runs = RUNS[bundle]
+    pack(bundle, output=str(tmp_path / "packed"))
+    root, output = tmp_path / "packed" / bundle, tmp_path / "output"
+    places = {"dataset_dir": str(request.getfixturevalue(images)), "output_dir": str(output)}
+    values = {**places, "ckpt_dir": str(output / "models"), **small}
+    folder = Path("configs") if inside else root / "configs"
+    plan = [([str(folder / f"{name}.json") for name in names], values | more) for names, more in runs]
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONSAFEPATH"}}
+    environment |= {"OMP_NUM_THREADS": "1"} | ({} if inside else {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PACKAGE, json.dumps(plan)],
+        cwd=root if inside else tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert list(output.rglob("*.nii.gz")), "inference wrote no image"
+    if bundle == BUNDLE:
+        installed = torch.load(request.getfixturevalue("finished_run") / "models" / "model.pt", weights_only=True)
+        ours = torch.load(output / "models" / "model.pt", weights_only=True)
+        assert all(torch.equal(ours[name], installed[name]) for name in {**ours, **installed})
