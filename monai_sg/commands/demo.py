@@ -18,15 +18,17 @@ from .pretrain import BUNDLE, places
 
 logger = logging.getLogger(__name__)
 
-PATIENTS = 48
+PATIENTS = 32
+SHAPE = (80, 64, 64)
 SMALL = {
     "width": 8,
     "crop_size": [32, 32, 16],
     "overview_size": [32, 32, 32],
+    "num_classes": 20,
     "batch_size": 16,
     "num_workers": 0,
 }
-EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 3, "train": 4}
+EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 2, "train": 4}
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
 
@@ -41,7 +43,7 @@ LIVER = {
     "num_workers": 0,
     "val_interval": 2,
 }
-LIVER_EPOCHS = (2, 10)
+LIVER_EPOCHS = 8
 
 
 def demo(
@@ -75,26 +77,35 @@ def demo(
     phantoms = data is None and labelled is None
     check = phantoms if check is None else check
     settings = {**places(data or _phantom(folder / "phantom"), output), **SMALL, **overrides}
+    pictures = _pretrain(settings, epochs, folder / "figures", check)
+    if phantoms:
+        labelled = _labelled_phantom(folder / "labelled_phantom")
+    if labelled is not None:
+        pictures += _fine_tune(labelled, folder, LIVER_EPOCHS if epochs is None else epochs, seeds, check)
+    return "\n".join(["", f"weights  {folder / 'models' / 'model.pt'}", *(f"picture  {path}" for path in pictures)])
+
+
+def _pretrain(settings: dict[str, Any], epochs: int | None, figures: Path, check: bool) -> list[Path]:
+    """Run the chain, print what it learnt, and return the pictures."""
     for stage in STAGES:
         Chain(BUNDLE, {**settings, "epochs": EPOCHS[stage] if epochs is None else epochs}, [stage]).run()
     chain = Chain(BUNDLE, settings)
     result = evaluate(chain)
-    pictures = draw_all(chain, folder / "figures")
     _print(result.lines())
     if check:
         _check(result)
+    return draw_all(chain, figures)
+
+
+def _fine_tune(labelled: str, folder: Path, epochs: int, seeds: int, check: bool) -> list[Path]:
+    """Fine-tune from the weights and from scratch, print both, and return the pictures."""
+    more = {"dataset_dir": str(Path(labelled).resolve()), **LIVER}
     weights = folder / "models" / "model.pt"
-    if phantoms:
-        labelled = _labelled_phantom(folder / "labelled_phantom")
-    if labelled is not None:
-        more = {"dataset_dir": str(Path(labelled).resolve()), **LIVER}
-        lengths = LIVER_EPOCHS if epochs is None else (epochs,)
-        comparison = run_comparison(LIVER_BUNDLE, weights, folder / "liver", range(seeds), lengths, more)
-        pictures += comparison.pictures
-        _print(comparison.lines())
-        if check:
-            _check_liver(comparison, max(lengths))
-    return "\n".join(["", f"weights  {weights}", *(f"picture  {path}" for path in pictures)])
+    result = run_comparison(LIVER_BUNDLE, weights, folder / "liver", range(seeds), [epochs], more)
+    _print(result.lines())
+    if check:
+        _check_liver(result, epochs)
+    return result.pictures
 
 
 def _print(lines: Sequence[str]) -> None:
@@ -105,7 +116,7 @@ def _print(lines: Sequence[str]) -> None:
 def _labelled_phantom(folder: Path) -> str:
     if not (folder / f"segmentation-{LIVER_PATIENTS[-1]}.nii").is_file():
         logger.info(f"Writing {len(LIVER_PATIENTS)} labelled phantoms, laid out as LiTS-2017, to {folder}.")
-        write_ct_cohort(folder, seed=LIVER_SEED, layout="lits", numbers=LIVER_PATIENTS)
+        write_ct_cohort(folder, seed=LIVER_SEED, layout="lits", numbers=LIVER_PATIENTS, shape=SHAPE)
     return str(folder)
 
 
@@ -122,7 +133,7 @@ def _check_liver(comparison: Comparison, epochs: int) -> None:
 def _phantom(folder: Path) -> str:
     if not (folder / "annotations.csv").is_file():
         logger.info(f"Writing a phantom cohort of {PATIENTS} patients to {folder}.")
-        write_ct_cohort(folder, PATIENTS)
+        write_ct_cohort(folder, PATIENTS, shape=SHAPE)
     return str(folder)
 
 

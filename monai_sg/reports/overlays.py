@@ -44,18 +44,15 @@ def overlay_montage(
     _check(images, truths, predictions, names)
     figure, grid = grid_of_axes([1.0] * len(images), [1.0] * (1 + len(predictions)), "")
     for row, cells in enumerate(grid):
-        image, truth = np.asarray(images[row], np.float32), np.asarray(truths[row]) > 0
-        where = _busiest(truth)
-        spacing = None if spacings is None else spacings[row]
-        for cell in cells:
-            central_slice(image[where], "axial", spacing).show(cell, window)
-        _outline(cells[0], truth[where], spacing, TRUTH_COLOUR)
-        cells[0].set_title(f"{names[row]}\ntruth", fontsize=7, pad=2)
-        for cell, colour, (method, masks) in zip(cells[1:], COLOURS, predictions.items(), strict=False):
-            mask = np.asarray(masks[row]) > 0
+        truth = np.asarray(truths[row]) > 0
+        masks = {"truth": truth, **{method: np.asarray(drawn[row]) > 0 for method, drawn in predictions.items()}}
+        where, spacing = _busiest(truth), None if spacings is None else spacings[row]
+        for cell, colour, (method, mask) in zip(cells, (TRUTH_COLOUR, *COLOURS), masks.items(), strict=False):
+            central_slice(np.asarray(images[row], np.float32)[where], "axial", spacing).show(cell, window)
             _outline(cell, truth[where], spacing, TRUTH_COLOUR)
             _outline(cell, mask[where], spacing, colour)
-            cell.set_title(f"{method}\nDice {_dice(mask, truth):.3f}", fontsize=7, pad=2)
+            note = names[row] if method == "truth" else f"Dice {_dice(mask, truth):.3f}"
+            cell.set_title(f"{method}\n{note}", fontsize=7, pad=2)
     figure.set_size_inches(2 * CELL * (1 + len(predictions)), 2 * CELL * len(images))
     return save_figure(figure, path)
 

@@ -164,12 +164,13 @@ def initialised(
     return network.to(device).to(memory_format=formats[network.spatial_dims])  # type: ignore[call-overload]
 
 
-def restored(module: Module, path: str | Path | None, made_by: str) -> Module:
+def restored(module: Module, path: str | Path | bool | None, made_by: str) -> Module:
     """Load every tensor of a saved module, such as a pre-training method with its heads.
 
     Args:
         module: is changed in place.
-        path: state dict written by a previous stage; None leaves the module as it is.
+        path: state dict written by a previous stage; None or False, which a command line can say, leaves the module as
+            it is.
         made_by: what writes ``path``, named when it is absent, with the way to go without.
 
     Returns:
@@ -179,7 +180,7 @@ def restored(module: Module, path: str | Path | None, made_by: str) -> Module:
         FileNotFoundError: ``path`` is absent.
         WeightsMismatchError: a name or a shape differs.
     """
-    if path is None:
+    if path is None or isinstance(path, bool):
         return module
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. {made_by}")

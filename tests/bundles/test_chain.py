@@ -142,8 +142,8 @@ def test_train_without_stage_one_says_how_to_go_without(
     output = copy_of(finished_run, tmp_path / "o", "classify")
     with pytest.raises(RuntimeError) as error:
         train(phantom_cohort, output)
-    assert "--stage1_path None" in str(cause(error.value))
-    train(phantom_cohort, output, stage1_path=None)
+    assert "--stage1_path False" in str(cause(error.value))
+    train(phantom_cohort, output, stage1_path=False)
     assert (output / "models/model.pt").is_file()
 
 
