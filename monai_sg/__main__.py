@@ -11,17 +11,24 @@ def main() -> None:
     import fire
 
     from .bundles import build
+    from .commands.comparison import compare
     from .commands.demo import demo
+    from .commands.embed import embed
     from .commands.pretrain import pretrain
+    from .commands.probe import probe
     from .commands.scan import scan
     from .commands.weights import inspect
+    from .pack import pack
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     commands = {
         "pretrain": pretrain,
         "scan": scan,
         "demo": demo,
-        "bundles": {"build": build},
+        "compare": compare,
+        "embed": embed,
+        "probe": probe,
+        "bundles": {"build": build, "pack": pack},
         "weights": {"inspect": inspect},
     }
     try:

@@ -9,7 +9,8 @@ from monai.utils import set_determinism
 
 from ..data.patterns import pattern_records
 from ..data.seeded import SeededDataset
-from ..studies.pseudo_labels import collect, histograms, linear_accuracy, pooled_features
+from ..engines.frozen_probe import histograms, pooled_features
+from ..studies.pseudo_labels import collect, linear_accuracy
 from .chain import Chain
 
 REGIONS = ("all", "inside", "outside")
@@ -68,7 +69,7 @@ def evaluate(chain: Chain) -> Evaluation:
     set_determinism(seed=get("seed"))
     fresh = chain.workflow("train").parser.get_parsed_content("network_def")
     baselines = {
-        "logistic regression, intensity histogram": (histograms(images), histograms(test_images)),
+        "logistic regression, intensity histogram": (histograms(images).numpy(), histograms(test_images).numpy()),
         "logistic regression, random network": (pooled_features(fresh, images), pooled_features(fresh, test_images)),
     }
     return Evaluation(

@@ -111,9 +111,7 @@ class EpochSampler(DistributedSampler[EpochIndex]):
 
     def __iter__(self) -> Iterator[EpochIndex]:
         passes = -(-self.total // self.length)
-        order = [
-            (self.epoch * passes + position // self.length, index) for position, index in enumerate(self._order())
-        ]
+        order = [(self.epoch * passes + position // self.length, index) for position, index in enumerate(self._order())]
         order += [order[position % self.total] for position in range(len(self) * self.num_replicas - self.total)]
         return iter(order[self.rank :: self.num_replicas])
 

@@ -1,10 +1,10 @@
-"""One feature vector per image, from the encoder's last level."""
+"""One feature vector per image or box, from the levels of an encoder."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,11 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from ..data.cache import VolumeCache
 from ..utils.files import write_atomic
 
 logger = logging.getLogger(__name__)
+
+DEEPEST = (-1,)
+Region = tuple[str, list[list[int]] | None]
 
 
 class PyramidNetwork(Protocol):
@@ -72,7 +76,6 @@ class Embedding:
             return cls([str(name) for name in content["ids"]], torch.from_numpy(content["features"]))
 
 
-@torch.no_grad()
 def embed(
     network: PyramidNetwork,
     cache: VolumeCache,
@@ -81,8 +84,9 @@ def embed(
     intensity_range: tuple[float, float],
     batch_size: int = 4,
     device: torch.device | str = "cpu",
+    levels: Sequence[int] | None = DEEPEST,
 ) -> Embedding:
-    """Describe every image by the global average of the bottleneck features of its overview.
+    """Describe every image by the global average of the features of its overview.
 
     The whole image is resized to ``size``, clipped to ``intensity_range`` and scaled to [0, 1], as the auto-encoder saw
     it (Semantic Genesis, section 2.1). An image that cannot be read is left out with the reason in the log.
@@ -95,43 +99,103 @@ def embed(
         intensity_range: physical values that become 0 and 1, for example (-1000, 1000) HU.
         batch_size: overviews per forward pass.
         device: where the network lies.
+        levels: feature maps that are used, by index; the bottleneck by default, ``None`` for all.
 
     Raises:
         ValueError: if not a single image could be read, or features are not finite.
     """
+    regions: list[Region] = [(name, None) for name in ids]
+    batches = read_regions(cache, regions, size, intensity_range, batch_size)
+    rows, features, _ = describe(network, batches, device, levels)
+    return Embedding([ids[row] for row in rows], features)
+
+
+@torch.no_grad()
+def describe(
+    network: PyramidNetwork,
+    batches: Iterable[tuple[list[int], Tensor]],
+    device: torch.device | str = "cpu",
+    levels: Sequence[int] | None = None,
+) -> tuple[list[int], Tensor, list[int]]:
+    """Describe the batches of `read_regions` by global averages of feature maps, one after the other.
+
+    Args:
+        network: see `embed`; is put into evaluation mode meanwhile.
+        batches: numbers of the rows and images (B, 1, *size) in [0, 1].
+        device: where the network lies.
+        levels: feature maps that are used, by index; ``None`` for all, shallow to deep.
+
+    Returns:
+        the numbers of the rows, their features (N, D), float32, and the channels of each level, which sum to D.
+
+    Raises:
+        ValueError: there is no batch.
+    """
+    rows: list[int] = []
+    features: list[Tensor] = []
+    channels: list[int] = []
     training = network.training
     network.train(False)
-    names: list[str] = []
-    rows: list[Tensor] = []
     try:
-        for batch_ids, batch in _batches(cache, ids, size, intensity_range, batch_size):
-            deepest = network.forward_features(batch.to(device))[-1]
-            rows.append(deepest.flatten(2).float().mean(-1).cpu())
-            names.extend(batch_ids)
+        for numbers, images in batches:
+            used = _chosen(network.forward_features(images.to(device)), levels)
+            features.append(pooled(used).cpu())
+            rows.extend(numbers)
+            channels = [level.shape[1] for level in used]
     finally:
         network.train(training)
     if not rows:
-        raise ValueError(f"None of {len(ids)} images could be read for the embedding; the log names the reasons.")
-    return Embedding(names, torch.cat(rows))
+        raise ValueError("None of the images or boxes could be read; the log names the reasons.")
+    return rows, torch.cat(features), channels
 
 
-def _batches(
-    cache: VolumeCache, ids: Sequence[str], size: Sequence[int], intensity_range: tuple[float, float], batch_size: int
-) -> Iterator[tuple[list[str], Tensor]]:
-    """Yield ids and overviews (B, 1, *size) in [0, 1]."""
+def _chosen(maps: list[Tensor], levels: Sequence[int] | None) -> list[Tensor]:
+    if levels is None:
+        return maps
+    if not levels or not all(-len(maps) <= level < len(maps) for level in levels):
+        raise ValueError(f"levels is {list(levels)}; give some of 0 (shallow) to {len(maps) - 1} (deep), or None.")
+    return [maps[level] for level in levels]
+
+
+def pooled(maps: Sequence[Tensor]) -> Tensor:
+    """Return the global averages of feature maps (B, C_i, *spatial_i), side by side: (B, sum of C_i), float32."""
+    return torch.cat([level.flatten(2).float().mean(-1) for level in maps], dim=1)
+
+
+def read_regions(
+    cache: VolumeCache,
+    regions: Sequence[Region],
+    size: Sequence[int],
+    intensity_range: tuple[float, float],
+    batch_size: int,
+    progress: str | None = None,
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Read images or boxes of images, batch by batch; one that cannot be read is left out with the reason in the log.
+
+    Args:
+        cache: holds the images.
+        regions: id of the image, and the box in voxels, half-open, or ``None`` for the whole image.
+        size: voxels per axis that each is resized to.
+        intensity_range: physical values that become 0 and 1.
+        batch_size: the last batch may be smaller.
+        progress: text before a bar; ``None`` shows none.
+
+    Yields:
+        the numbers of the regions, and images (B, 1, *size), float32, in [0, 1].
+    """
     low, high = intensity_range
-    names: list[str] = []
+    numbers: list[int] = []
     images: list[Tensor] = []
-    for name in ids:
+    for number, (name, box) in enumerate(tqdm(regions, progress, disable=progress is None)):
         try:
-            image = torch.from_numpy(np.asarray(cache.overview(name, tuple(size)), dtype=np.float32))
+            array = cache.overview(name, tuple(size)) if box is None else cache.read_box(name, box, size)
         except (OSError, ValueError) as error:
             logger.warning("%s is left out of the embedding: %s", name, error)
             continue
-        names.append(name)
-        images.append(((image - low) / (high - low)).clamp(0, 1)[None])
-        if len(names) == batch_size:
-            yield names, torch.stack(images)
-            names, images = [], []
-    if names:
-        yield names, torch.stack(images)
+        numbers.append(number)
+        images.append(((torch.from_numpy(np.asarray(array, dtype=np.float32)) - low) / (high - low)).clamp(0, 1)[None])
+        if len(numbers) == batch_size:
+            yield numbers, torch.stack(images)
+            numbers, images = [], []
+    if numbers:
+        yield numbers, torch.stack(images)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monai_sg.data.cache import VolumeCache
-from monai_sg.discovery.embed import Embedding, embed
+from monai_sg.discovery.embed import Embedding, describe, embed, pooled, read_regions
 from monai_sg.networks.non_skip_unet import NonSkipUNet
 
 MakeCache = Callable[..., VolumeCache]
@@ -39,8 +39,44 @@ def test_an_unreadable_image_is_left_out_and_named(make_cache: MakeCache, caplog
         embedding = embed(network, cache, cache.ids, (8, 8, 8), HU)
     assert embedding.ids == ["scan000", "scan002"]
     assert "scan001 is left out" in caplog.text
-    with pytest.raises(ValueError, match="None of 1 images"):
+    with pytest.raises(ValueError, match="None of the images"):
         embed(network, cache, ["scan001"], (8, 8, 8), HU)
+
+
+def test_levels_can_be_chosen(make_cache: MakeCache) -> None:
+    cache = make_cache([(16, 16, 8)] * 2)
+    network = NonSkipUNet(spatial_dims=3, width=2)
+    every, deepest, two = (
+        embed(network, cache, cache.ids, (8, 8, 8), HU, levels=levels).features for levels in (None, (-1,), (0, 3))
+    )
+    assert every.shape == (2, 4 + 8 + 16 + 32)
+    assert torch.equal(every[:, -32:], deepest)
+    assert torch.equal(torch.cat([every[:, :4], every[:, -32:]], dim=1), two)
+    for levels in ((4,), ()):
+        with pytest.raises(ValueError, match=r"levels is .*0 \(shallow\) to 3"):
+            embed(network, cache, cache.ids, (8, 8, 8), HU, levels=levels)
+
+
+def test_maps_are_averaged_and_put_side_by_side() -> None:
+    maps = [torch.tensor([[[[1.0, 3.0]], [[0.0, 4.0]]]]), torch.tensor([[[[5.0]]]])]
+    assert pooled(maps).tolist() == [[2.0, 2.0, 5.0]]
+
+
+def test_boxes_are_read_in_batches_and_described_with_their_numbers(make_cache: MakeCache) -> None:
+    cache = make_cache([(16, 16, 8)] * 2)
+    box = [[4, 12], [2, 10], [0, 8]]
+    regions = [("scan001", box), ("scan000", None), ("scan001", [[0, 8], [0, 8]]), ("scan000", box)]
+    batches = list(read_regions(cache, regions, (8, 8, 8), HU, batch_size=2))
+    assert [numbers for numbers, _ in batches] == [[0, 1], [3]]
+    expected = ((torch.from_numpy(cache.read_box("scan001", box)) + 1000) / 2000).clamp(0, 1)
+    assert torch.equal(batches[0][1][0, 0], expected)
+    network = NonSkipUNet(spatial_dims=3, width=2)
+    rows, features, channels = describe(network, batches)
+    assert rows == [0, 1, 3]
+    assert features.shape == (3, 60)
+    assert channels == [4, 8, 16, 32]
+    with pytest.raises(ValueError, match="None of the images or boxes"):
+        describe(network, [])
 
 
 def test_saved_features_keep_their_ids(tmp_path: Path) -> None:

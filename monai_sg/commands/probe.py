@@ -1,0 +1,125 @@
+"""Measure how well the frozen features of weights tell labelled boxes, beside answers that need no pre-training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..data.label_map_boxes import boxes_from_labels
+from ..data.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
+from ..data.labelled_folder import open_labelled
+from ..data.records import Datalist
+from ..engines.frozen_probe import FrozenProbe
+from ..engines.probe import score_lines, write_scores
+from ..engines.workflow import CheckedWorkflow
+from ..utils.files import sha256_of, write_json
+from .encoder import description_of, encoder_workflow
+
+CLASSIFIERS = {
+    "knn": "5 nearest neighbours, Euclidean distance of features standardised over the training boxes",
+    "linear": "logistic regression on the same features, classes weighted alike",
+}
+LISTED_CLASSES = 8
+SETTINGS = ("intensity_range", "crop_size", "overview_size", "spacing", "seed")
+
+
+def probe(
+    *,
+    weights: str,
+    data: str | None = None,
+    boxes: str | None = None,
+    labels: str | None = None,
+    output: str = "probe",
+    per_image: int = 4,
+    **overrides: Any,
+) -> str:
+    """Train two small classifiers on frozen features of labelled boxes or images, and measure them on other patients.
+
+    Features are global averages of the feature maps of all levels of the encoder; the classifiers are the 5 nearest
+    neighbours and a logistic regression. What needs no pre-training is measured beside: a random network, position,
+    intensities, small pixels. Settings come from the description beside the weights (models/model.json), if any.
+
+    Args:
+        weights: plain state dict, such as models/model.pt of a run.
+        data: folder with the images, together with --boxes.
+        boxes: patterns.json, or a CSV file with the columns id,label and x0,x1,y0,y1,z0,z1 for boxes in voxels.
+        labels: labelled folder (imagesTr and labelsTr, or LiTS) instead of --data and --boxes; boxes are drawn around
+            what is segmented and elsewhere in the body.
+        output: folder for probe.json, probe.csv, the data list and the cache.
+        per_image: boxes of each kind that are drawn per image, with --labels.
+        overrides: ids of embed.json with their values, such as --crop_size "[32,32,16]".
+
+    Returns:
+        a table of balanced accuracies and areas under the ROC curve.
+    """
+    workflow = _workflow(weights, data, boxes, labels, output, overrides)
+    get = workflow.parser.get_parsed_content
+    if labels is not None:
+        found = _draw(get, weights, labels, per_image)
+    else:
+        found = read_labelled_boxes(str(boxes), get("cache"), get("images"))
+    facts = {"weights": weights, "sha256": sha256_of(weights), "boxes": boxes or labels}
+    lines = _measure(get, found, Path(output), facts)
+    workflow.finalize()
+    return "\n".join(lines)
+
+
+def _workflow(
+    weights: str, data: str | None, boxes: str | None, labels: str | None, output: str, overrides: Mapping[str, Any]
+) -> CheckedWorkflow:
+    """Return the workflow that opens images and weights; pairs of images and label maps are listed first."""
+    if (labels is None) == (boxes is None) or (data is None) != (boxes is None):
+        raise ValueError(
+            "Give --data DIR with --boxes FILE, or instead --labels DIR, a folder of images and label maps."
+        )
+    if labels is not None:
+        listed = overrides.get("datalist", Path(output) / "datalist.json")
+        open_labelled(listed, labels, overrides.get("seed", 0), overrides.get("patient_pattern"))
+    return encoder_workflow(weights, str(data or labels), output, overrides)
+
+
+def _draw(get: Callable[[str], Any], weights: str, labels: str, per_image: int) -> LabelledBoxes:
+    """Draw boxes of the size in mm of the crops that the weights were trained on, and write them."""
+    spacing = description_of(Path(weights)).get("preprocessing", {}).get("crop_spacing")
+    found = boxes_from_labels(get("images"), labels, get("cache"), get("crop_size"), per_image, spacing, get("seed"))
+    found.save(Path(get("output_dir")) / "boxes.csv")
+    return found
+
+
+def _measure(get: Callable[[str], Any], found: LabelledBoxes, folder: Path, facts: dict[str, Any]) -> list[str]:
+    """Measure network and baselines, write probe.json and probe.csv, and return what is to be read."""
+    settings = {name: get(name) for name in SETTINGS}
+    size = get("overview_size") if found.of_whole_images else found.crop_size or get("crop_size")
+    measure = FrozenProbe(get("cache"), found, size, get("intensity_range"), get("seed"), progress=True)
+    network = get("network")
+    scores = {"network": measure.network_scores(network), **measure.baselines(network)}
+    splits = {split: _numbers(getattr(found, split), found, get("images")) for split in (TRAINING, TEST)}
+    rows = {name: asdict(row) for name, row in scores.items()}
+    tables = {"splits": splits, "classifiers": CLASSIFIERS, "scores": rows}
+    write_json(folder / "probe.json", {**facts, **settings, "size": list(size), **tables})
+    table = write_scores(folder / "probe.csv", scores)
+    lines = [f"{split}: {_sentence(numbers)}" for split, numbers in splits.items()]
+    return ["", *lines, "", *score_lines(scores), "", f"table    {table}"]
+
+
+def _numbers(items: Sequence[LabelledBox], found: LabelledBoxes, datalist: Datalist) -> dict[str, Any]:
+    """Return the numbers of boxes or images, of patients, and of the members of each class."""
+    patient_of = {record["id"]: record["patient"] for record in datalist.records}
+    classes = Counter(found.classes[item.label] for item in items)
+    return {
+        "images" if found.of_whole_images else "boxes": len(items),
+        "patients": len({patient_of.get(item.id, item.id) for item in items}),
+        "classes": {name: classes[name] for name in found.classes},
+    }
+
+
+def _sentence(numbers: Mapping[str, Any]) -> str:
+    (what, count), (_, patients), (_, classes) = numbers.items()
+    if len(classes) > LISTED_CLASSES:
+        shares = f"{len(classes)} classes of {min(classes.values())} to {max(classes.values())}"
+    else:
+        shares = ", ".join(f"{name} {number}" for name, number in classes.items())
+    return f"{count} {what} of {patients} patients; {shares}"

@@ -1,0 +1,120 @@
+"""Measure during a pre-training how well its frozen features tell labelled boxes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ignite.engine import Engine, Events
+from monai.engines import Evaluator
+
+from ..data.cache import VolumeCache
+from ..data.labelled_boxes import read_labelled_boxes
+from ..data.records import Datalist
+from ..networks.blocks import EncoderDecoder
+from ..utils.distributed import rank
+from ..utils.files import write_atomic
+from .frozen_probe import FrozenProbe, Scores
+
+logger = logging.getLogger(__name__)
+
+METRICS = ("knn_accuracy", "linear_accuracy")
+
+
+class Probe:
+    """Every few epochs, add the balanced accuracies of a `FrozenProbe` to the metrics of the validator.
+
+    They are ``probe_knn_accuracy`` and ``probe_linear_accuracy``; `History` and the handlers of the validator that come
+    later write them like any other metric. What needs no pre-training is measured once, before the first of them. The
+    training is not disturbed: the network is copied and no global random generator is used. Attached to the validator,
+    on rank 0.
+
+    Args:
+        network: what is trained.
+        boxes: file with labelled boxes, see `read_labelled_boxes`.
+        cache: the images.
+        datalist: the images by split.
+        crop_size: voxels that a box is resized to, unless the file says it.
+        overview_size: voxels that a whole image is resized to.
+        intensity_range: physical values that become 0 and 1.
+        path: CSV file for the scores of what needs no pre-training.
+        interval: epochs between two measurements.
+        seed: of the random network.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or does not fit the images, or boxes of a class are missing.
+    """
+
+    def __init__(
+        self,
+        network: EncoderDecoder,
+        boxes: str | Path,
+        cache: VolumeCache,
+        datalist: Datalist,
+        crop_size: Sequence[int],
+        overview_size: Sequence[int],
+        intensity_range: Sequence[float],
+        path: str | Path,
+        interval: int = 10,
+        seed: int = 0,
+    ) -> None:
+        found = read_labelled_boxes(boxes, cache, datalist)
+        size = overview_size if found.of_whole_images else found.crop_size or crop_size
+        self.probe = FrozenProbe(cache, found, size, intensity_range, seed)
+        self.network = network
+        self.path = Path(path)
+        self.interval = interval
+        self._is_first = True
+
+    def attach(self, engine: Evaluator) -> None:
+        """Attach to a validator."""
+        if rank() == 0:
+            engine.add_event_handler(Events.STARTED, self.forget)
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def forget(self, engine: Engine) -> None:
+        """Remove the accuracies of an earlier epoch."""
+        for name in METRICS:
+            engine.state.metrics.pop(f"probe_{name}", None)
+
+    def __call__(self, engine: Engine) -> None:
+        """Measure, if it is time."""
+        if engine.state.epoch % self.interval != 0:
+            return
+        if self._is_first:
+            self._is_first = False
+            write_scores(self.path, baselines := self.probe.baselines(self.network))
+            for line in score_lines(baselines):
+                logger.info(line)
+        scores = asdict(self.probe.network_scores(self.network))
+        engine.state.metrics.update({f"probe_{name}": scores[name] for name in METRICS})
+        logger.info(
+            f"Frozen features in epoch {engine.state.epoch}: balanced accuracy "
+            f"{scores['knn_accuracy']:.3f} (nearest neighbours), {scores['linear_accuracy']:.3f} (logistic regression)."
+        )
+
+
+def score_lines(scores: Mapping[str, Scores]) -> list[str]:
+    """Return scores as a table for reading."""
+    lines = [f"{'':<24}{'5 nearest neighbours':>24}{'logistic regression':>24}"]
+    lines.append(f"{'features':<24}" + f"{'balanced':>16}{'AUC':>8}" * 2)
+    for name, row in scores.items():
+        values = asdict(row)
+        numbers = [values["knn_accuracy"], values["knn_auc"], values["linear_accuracy"], values["linear_auc"]]
+        lines.append(f"{name:<24}" + "".join(f"{n:>{w}.3f}" for n, w in zip(numbers, (16, 8, 16, 8), strict=True)))
+    return lines
+
+
+def write_scores(path: str | Path, scores: Mapping[str, Scores]) -> Path:
+    """Write one row of scores per kind of features to a CSV file, atomically."""
+    text = io.StringIO()
+    rows = [{"features": name, **asdict(row)} for name, row in scores.items()]
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return write_atomic(path, lambda file: file.write(text.getvalue().encode()))
