@@ -28,7 +28,7 @@ SMALL = {
     "batch_size": 16,
     "num_workers": 0,
 }
-EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 2, "train": 4}
+EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 4, "train": 4}
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
 

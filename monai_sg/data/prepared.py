@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.data import MetaTensor
+from monai.data import Dataset, MetaTensor
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 from tqdm import tqdm
@@ -137,6 +137,27 @@ class PreparedDataset(SeededDataset):
         changed = {name: value for name, value in item.items() if name not in record or value is not record[name]}
         write_atomic(path, lambda file: torch.save({"facts": facts, "arrays": _plain(changed)}, file))
         return {**facts, "key": key}
+
+
+class NamedDataset(Dataset):
+    """MONAI's data set of records with files, for runs that must not leave one out: an error names the record.
+
+    Args:
+        data: records with ``image`` and, if there is one, ``id``.
+        transform: transforms of a record.
+
+    Raises:
+        UnusableImageError: when a record is asked for that cannot be used.
+    """
+
+    def _transform(self, index: int) -> Any:
+        try:
+            return super()._transform(index)
+        except Exception as error:  # as in `PreparedDataset`
+            record = self.data[index]
+            raise UnusableImageError(
+                f"{record.get('id') or record['image']} {_reason(error)}. Correct it, or take it out of the data list."
+            ) from error
 
 
 def _key(record: Record, steps: str) -> str:

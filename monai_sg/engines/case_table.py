@@ -51,7 +51,7 @@ class CaseTable:
         values = torch.tensor([[row[name] for name in MEASURES] for row in rows.values()], dtype=torch.float64)
         mean = values.nanmean(0)
         known = values.isfinite().sum(0)
-        deviation = ((values - mean).square().nansum(0) / (known - 1)).sqrt()
+        deviation = ((values - mean).square().nansum(0) / (known - 1).clamp(min=0)).sqrt()  # 0 / 0 is undefined
         rows["mean"] = dict(zip(MEASURES, mean.tolist(), strict=True))
         rows["sd"] = dict(zip(MEASURES, deviation.tolist(), strict=True))
         rows["pooled"] = overlap_measures(torch.stack(list(cases.values())).sum(0))

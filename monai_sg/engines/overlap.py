@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from itertools import product
 from typing import Any
@@ -132,11 +133,9 @@ class Overlap(Metric):
 
     @sync_all_reduce("_sum", "_cases", "_counts")
     def compute(self) -> float:
-        """Return the value; raises ``NotComputableError`` before the first case."""
+        """Return the value, NaN if it is defined for none of the cases; raises ``NotComputableError`` without cases."""
+        if int(self._counts.sum()) == 0:
+            raise NotComputableError(f"No case was seen, so {self.measure} has no value.")
         if self.reduction == "pooled":
-            if int(self._counts.sum()) == 0:
-                raise NotComputableError(f"No case was seen, so {self.measure} has no value.")
             return overlap_measures(self._counts)[self.measure]
-        if self._cases == 0:
-            raise NotComputableError(f"{self.measure} is defined for none of the cases, so it has no mean.")
-        return self._sum / self._cases
+        return self._sum / self._cases if self._cases else math.nan

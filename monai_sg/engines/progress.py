@@ -55,7 +55,7 @@ class Progress:
         self._bar.update()
         done = engine.state.iteration - self._start[1]
         if engine.state.iteration % self.interval == 0:
-            loss = float(engine.state.output["loss"])
+            loss = float(engine.state.output["loss"].detach())
             self._bar.set_postfix(epoch=f"{engine.state.epoch}/{engine.state.max_epochs}", loss=f"{loss:.4f}")
         if done == self.interval:
             left = (time.monotonic() - self._start[0]) / done * (self._bar.total - engine.state.iteration)

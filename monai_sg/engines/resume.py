@@ -54,7 +54,10 @@ class Resume:
     def load(self, engine: Engine) -> None:
         """Continue after the last finished epoch, if there is one; raises ``ValueError`` for another run's folder."""
         self.record.check()
-        if not self.path.is_file():
+        finished = self.record.is_finished
+        if rank() == 0 and finished:
+            self.path.unlink(missing_ok=True)  # a run that was killed while it finished leaves its state
+        if finished or not self.path.is_file():
             if rank() == 0:
                 self.record.write(finished=False)
             return

@@ -48,7 +48,7 @@ def run(names: Sequence[str], data: Path, output: Path, **more: Any) -> Callable
     one = made(names, data, output, **more)
     one.run()
     one.finalize()
-    return one.parser.get_parsed_content  # type: ignore[no-any-return]
+    return one.parser.get_parsed_content
 
 
 def interrupted(data: Path, output: Path, epoch: int, **more: Any) -> None:
@@ -67,7 +67,7 @@ def interrupted(data: Path, output: Path, epoch: int, **more: Any) -> None:
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
     """Return what a run has saved."""
-    return torch.load(run_dir / "models" / "model.pt", weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(run_dir / "models" / "model.pt", weights_only=True)
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -75,8 +75,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def cause(error: BaseException) -> BaseException:
-    """Return the error that MONAI has wrapped."""
-    while error.__cause__ is not None:
+    """Return the error that MONAI has wrapped in errors of its own."""
+    while isinstance(error, RuntimeError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 

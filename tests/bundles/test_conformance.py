@@ -14,6 +14,7 @@ from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 from monai.transforms import LoadImage
 
 from monai_sg.utils.files import sha256_of, write_json
+from tests.bundles import small_liver
 from tests.bundles.folders import FOLDERS, NAMES, config, content, parser, workflow
 from tests.bundles.small_run import BUNDLE, overrides
 
@@ -86,6 +87,7 @@ def test_network_takes_and_gives_what_the_metadata_says(bundle: Path, width: int
         ("classify.json", "train"),
         ("train.json", "train"),
         ("inference.json", "infer"),
+        ("embed.json", None),
     ],
 )
 def test_config_has_the_properties_of_its_kind(
@@ -96,17 +98,27 @@ def test_config_has_the_properties_of_its_kind(
     assert made.check_properties() == []
 
 
-def test_weights_export_to_torchscript(finished_run: Path, tmp_path: Path) -> None:
-    weights = finished_run / "models" / "model.pt"
+@pytest.mark.parametrize(("name", "kind"), [("train.json", "train"), ("inference.json", "infer")])
+def test_config_of_the_liver_bundle_has_the_properties_of_its_kind(
+    finished_liver: Path, liver_cohort: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    places: dict[str, Any] = {"run_dir": str(tmp_path)}
+    values = small_liver.overrides(liver_cohort, finished_liver, **places)
+    assert workflow(small_liver.BUNDLE, [name], values, kind).check_properties() == []
+
+
+@pytest.mark.parametrize(("name", "run"), [(BUNDLE, "finished_run"), (small_liver.BUNDLE, "finished_liver")])
+def test_weights_export_to_torchscript(name: str, run: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    weights = request.getfixturevalue(run) / "models" / "model.pt"
     ckpt_export(
         net_id="network_def",
         filepath=str(tmp_path / "model.ts"),
         ckpt_file=str(weights),
-        meta_file=str(config(BUNDLE, "metadata.json")),
-        config_file=str(config(BUNDLE, "inference.json")),
+        meta_file=str(config(name, "metadata.json")),
+        config_file=str(config(name, "inference.json")),
         width=4,
     )
-    network = parser(BUNDLE, ["inference.json"], {"width": 4}).get_parsed_content("network_def").eval()
+    network = parser(name, ["inference.json"], {"width": 4}).get_parsed_content("network_def").eval()
     network.load_state_dict(torch.load(weights, weights_only=True))
     image = torch.rand(2, 1, 16, 24, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -15,7 +15,7 @@ import torch
 from monai.transforms import Compose, LoadImaged, MapTransform, RandSpatialCropd, ScaleIntensityRanged
 
 from monai_sg.data.formats import UnusableImageError
-from monai_sg.data.prepared import PreparedDataset
+from monai_sg.data.prepared import NamedDataset, PreparedDataset
 
 
 class Counted(MapTransform):
@@ -120,6 +120,13 @@ def test_records_of_the_same_name_are_kept_apart(tmp_path: Path, record: Any) ->
     first = record("a")
     second = record("other/a", (2, 2, 2))
     assert dataset(tmp_path, [first, second]).shapes == [(6, 5, 4), (2, 2, 2)]
+
+
+def test_an_error_of_a_data_set_that_leaves_nothing_out_names_the_record(record: Any) -> None:
+    data = NamedDataset([record("a", id="x"), record("b", id="y", fault="reason")], preparation())
+    assert data[0]["image"].shape == (1, 6, 5, 4)
+    with pytest.raises(UnusableImageError, match=r"^y holds the label values \[7\]\. Correct it, or take it out"):
+        data[1]
 
 
 @pytest.mark.slow

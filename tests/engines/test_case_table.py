@@ -37,8 +37,9 @@ def test_table_has_a_row_per_case_then_mean_deviation_and_pooled(tmp_path: Path)
     assert dice == pytest.approx(expected, abs=1e-7)
 
 
-def test_a_single_case_has_no_deviation(tmp_path: Path) -> None:
-    engine = evaluator({"a": ([0.9, 0.1], [1, 0])})
+@pytest.mark.parametrize("case", [([0.9, 0.1], [1, 0]), ([0.1], [0])])
+def test_a_single_case_has_no_deviation(tmp_path: Path, case: tuple[list[float], list[int]]) -> None:
+    engine = evaluator({"a": case})
     CaseTable(tmp_path / "cases.csv").attach(engine)
     engine.run(["a"])
     assert "\nsd,,,\n" in (tmp_path / "cases.csv").read_text()

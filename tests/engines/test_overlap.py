@@ -111,10 +111,13 @@ def test_a_metric_without_cases_and_an_unknown_one_are_refused() -> None:
     for reduction in ("case", "pooled"):
         with pytest.raises(NotComputableError):
             Overlap("dice@0.5", reduction).compute()
-    undefined = Overlap("dice@0.5")
-    undefined.update([EMPTY])
-    with pytest.raises(NotComputableError, match="defined for none"):
-        undefined.compute()
     for measure, reduction in [("dice", "case"), ("dice@0.5", "sum"), ("loss", "pooled")]:
         with pytest.raises(ValueError, match="There is no"):
             Overlap(measure, reduction)
+
+
+@pytest.mark.parametrize("reduction", ["case", "pooled"])
+def test_a_metric_that_is_defined_for_none_of_the_cases_is_nan(reduction: str) -> None:
+    undefined = Overlap("dice@0.5", reduction)
+    undefined.update([EMPTY])
+    assert math.isnan(undefined.compute())

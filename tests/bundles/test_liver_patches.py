@@ -1,0 +1,123 @@
+"""What the network of the liver bundle is trained on: patches, loss, and numbers that all configs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+
+from tests.bundles.folders import parser
+from tests.bundles.small_liver import BUNDLE, EVALUATE, INFERENCE, TRAIN, made, overrides, write_cubes
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cubes far enough from the border that a patch centred on one is not moved."""
+    return write_cubes(tmp_path_factory.mktemp("cubes"), number=3, size=40)
+
+
+def soft_dice(logits: torch.Tensor, label: torch.Tensor) -> float:
+    p, g = logits.sigmoid().flatten().double(), label.flatten().double()
+    return float(1 - (2 * (p * g).sum() + 1) / (p.sum() + g.sum() + 1))
+
+
+def test_loss_is_the_soft_dice_of_the_whole_batch() -> None:
+    loss = parser(BUNDLE, TRAIN).get_parsed_content("loss")
+    logits, label = torch.zeros(2, 1, 2, 2, 1), torch.zeros(2, 1, 2, 2, 1)
+    label[0] = 1  # the first image is all foreground, the second has none, and p is 0.5 throughout
+    assert float(loss(logits, label)) == pytest.approx(1 - (2 * 2 + 1) / (4 + 4 + 1))
+
+
+def test_trainer_minimises_that_loss_on_patches_of_the_size_asked_for(cubes: Path, tmp_path: Path) -> None:
+    one = made(TRAIN, cubes, tmp_path, roi_size=[16, 24, 8], patches_per_volume=3, batch_size=3)
+    trainer = one.parser.get_parsed_content("train::trainer")
+    seen = []
+
+    def note(engine: Engine) -> None:
+        output = engine.state.output
+        seen.append((output["loss"].detach(), soft_dice(output["pred"].detach(), output["label"])))
+        assert output["image"].shape == output["label"].shape == (3, 1, 16, 24, 8)
+        assert output["image"].dtype == torch.float32
+        assert set(output["label"].unique().tolist()) <= {0.0, 1.0}
+
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, note)
+    one.run()
+    assert len(seen) == len(one.parser.get_parsed_content("train::dataset"))
+    for loss, expected in seen:
+        assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 0.4, 0.6), (0.9, 0.82, 0.98), (1.0, 1, 1)])
+def test_patches_are_centred_on_foreground_by_the_share_asked_for(
+    cubes: Path, tmp_path: Path, share: float, low: float, high: float
+) -> None:
+    dataset = made(TRAIN, cubes, tmp_path, foreground_share=share).parser.get_parsed_content("train::dataset")
+    centres = [float(dataset[epoch, 0][0]["label"][0, 8, 8, 8]) for epoch in range(200)]
+    assert low <= sum(centres) / len(centres) <= high
+
+
+def test_images_smaller_than_a_patch_are_padded(tmp_path: Path) -> None:
+    cubes = write_cubes(tmp_path / "small", number=3, size=12)
+    dataset = made(TRAIN, cubes, tmp_path / "run").parser.get_parsed_content("train::dataset")
+    item = dataset[0][0]
+    assert item["image"].shape == item["label"].shape == (1, 16, 16, 16)
+
+
+CHANGES = [
+    {"spacing": [12.0, 9.0, 15.0]},
+    {"orientation": "LSP"},
+    {"image_size": [20, 24, -1]},
+    {"intensity_range": [-100, 300]},
+    {"intensity_range": []},
+    {"foreground": [2]},
+]
+
+
+def prepared(data: Path, output: Path, **more: Any) -> dict[str, dict[str, torch.Tensor]]:
+    """Return one case as training, validation, evaluation and inference see it."""
+    record = {"image": str(data / "volume-0.nii"), "label": str(data / "segmentation-0.nii"), "id": "volume-0"}
+    sources = {
+        "training": (TRAIN, "train::dataset::preparation"),
+        "validation": (TRAIN, "validate::dataset::preparation"),
+        "evaluation": (EVALUATE, "validate::dataset::transform"),
+        "inference": (INFERENCE, "preprocessing"),
+    }
+    return {
+        kind: parser(BUNDLE, names, overrides(data, output, **more)).get_parsed_content(name)(record)
+        for kind, (names, name) in sources.items()
+    }
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_one_override_reaches_training_validation_evaluation_and_inference(
+    liver_cohort: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    usual, changed = (prepared(liver_cohort, tmp_path, **more) for more in ({}, change))
+    for cases in (usual, changed):
+        for kind, case in cases.items():
+            # Prepared images are stored in 16 bit.
+            torch.testing.assert_close(
+                case["image"].float(), cases["inference"]["image"].float(), atol=1e-3, rtol=1e-3, msg=kind
+            )
+        assert torch.equal(cases["training"]["label"], cases["validation"]["label"])
+    for kind in changed:
+        before, after = usual[kind]["image"], changed[kind]["image"]
+        assert (before.shape == after.shape and torch.equal(before, after)) == ("foreground" in change), kind
+    if "foreground" in change:
+        for kind in ("training", "validation", "evaluation"):
+            assert 0 < changed[kind]["label"].sum() < usual[kind]["label"].sum(), kind
+    own = changed["evaluation"]["label"]
+    assert own.shape == usual["evaluation"]["label"].shape, "measured in the geometry of the label itself"
+
+
+def test_roi_size_reaches_training_validation_evaluation_and_inference(liver_cohort: Path, tmp_path: Path) -> None:
+    values = overrides(liver_cohort, tmp_path, roi_size=[16, 8, 24])
+    get = parser(BUNDLE, TRAIN, values).get_parsed_content
+    assert get("train::dataset")[0][0]["image"].shape == (1, 16, 8, 24)
+    assert get("preflight").crop_size == (16, 8, 24)
+    assert get("validate::inferer").inferer.roi_size == [16, 8, 24]
+    assert parser(BUNDLE, EVALUATE, values).get_parsed_content("validate::inferer").inferer.roi_size == [16, 8, 24]
+    assert parser(BUNDLE, INFERENCE, values).get_parsed_content("inferer").inferer.roi_size == [16, 8, 24]

@@ -1,0 +1,214 @@
+"""The liver bundle learns, stops, resumes and starts from weights as its documents say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+
+from monai_sg.engines.history import read_history
+from monai_sg.utils.files import read_json
+from tests.bundles.small_liver import (
+    TRAIN,
+    cause,
+    interrupted,
+    made,
+    run,
+    same,
+    weights,
+    write_cubes,
+)
+
+
+@pytest.fixture(scope="module")
+def cubes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cubes(tmp_path_factory.mktemp("cubes"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The prepared images, shared by the runs of this file."""
+    return {"cache_dir": str(tmp_path_factory.mktemp("cache"))}
+
+
+def test_training_learns_and_keeps_the_best_weights(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
+    run(TRAIN, cubes, tmp_path, epochs=5, patches_per_volume=8, learning_rate=0.02, **cache)
+    history = read_history(tmp_path / "train/history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5]
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    best = min(history, key=lambda row: row["validation_loss"])
+    assert best["validation_dice@0.5"] > 0.8
+    saved = made(TRAIN, cubes, tmp_path / "again", pretrained_path=str(tmp_path / "models/model.pt"), **cache)
+    evaluator = saved.parser.get_parsed_content("validate::evaluator")
+    evaluator.run()
+    for name, value in evaluator.state.metrics.items():
+        assert value == pytest.approx(best[f"validation_{name}"], rel=1e-6), name
+
+
+def test_training_leaves_weights_with_their_description_and_no_state(finished_liver: Path) -> None:
+    assert sorted(path.name for path in (finished_liver / "models").iterdir()) == ["model.json", "model.pt"]
+    facts = read_json(finished_liver / "models/model.json")
+    assert (facts["network"], facts["width"], facts["images"]) == ("GenesisUNet", 4, 4)
+    assert facts["pretrained_path"] is None
+    assert facts["preprocessing"]["roi_size"] == [16, 16, 16]
+    assert read_json(finished_liver / "run.json")["train"]["finished"]
+    assert not (finished_liver / "train/state.pt").exists()
+    assert not list(finished_liver.rglob(".*"))
+
+
+def final_network(data: Path, output: Path, **more: Any) -> dict[str, torch.Tensor]:
+    network = run(TRAIN, data, output, **more)("network")
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def test_killed_twice_and_started_again_ends_bit_for_bit_the_same(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    # A threshold that no loss meets halves the rate after every epoch, so that its state matters too.
+    values = {"epochs": 4, "freeze_epochs": 1, "lr_scheduler::patience": 0, "lr_scheduler::threshold": 9.0, **cache}
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    expected = final_network(cubes, straight, **values)
+    interrupted(cubes, broken, 2, **values)
+    interrupted(cubes, broken, 4, **values)
+    assert (broken / "train/state.pt").is_file()
+    assert same(final_network(cubes, broken, **values), expected)
+    assert same(weights(broken), weights(straight))
+    history = read_history(straight / "train/history.csv")
+    assert history[-1]["learning_rate"] < history[0]["learning_rate"]
+    assert read_history(broken / "train/history.csv") == history
+    assert not (broken / "train/state.pt").exists()
+
+
+def test_number_of_workers_does_not_matter(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
+    for workers in (0, 1, 2):
+        run(TRAIN, cubes, tmp_path / str(workers), epochs=2, num_workers=workers, **cache)
+    assert same(weights(tmp_path / "1"), weights(tmp_path / "0"))
+    assert same(weights(tmp_path / "2"), weights(tmp_path / "0"))
+
+
+NEVER_BETTER = {"validate::evaluator::metric_cmp_fn": "$lambda current, best: False", "epochs": 9, "patience": 2}
+
+
+def test_training_stops_after_patience_also_when_it_was_killed(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    for output, kill in ((tmp_path / "straight", False), (tmp_path / "broken", True)):
+        if kill:
+            interrupted(cubes, output, 3, **NEVER_BETTER, **cache)
+        run(TRAIN, cubes, output, **NEVER_BETTER, **cache)
+        assert [row["epoch"] for row in read_history(output / "train/history.csv")] == [1, 2, 3]
+        assert read_json(output / "run.json")["train"]["finished"]
+        assert not (output / "train/state.pt").exists()
+
+
+def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    interrupted(cubes, tmp_path, 2, epochs=3, **cache)
+    best = (tmp_path / "models/model.pt").read_bytes()
+    state = torch.load(tmp_path / "train/state.pt", weights_only=True)
+    state["validator"]["best_metric"] = -1.0
+    torch.save(state, tmp_path / "train/state.pt")
+    run(TRAIN, cubes, tmp_path, epochs=3, **cache)
+    assert (tmp_path / "models/model.pt").read_bytes() == best
+
+
+def test_an_unfinished_run_is_not_continued_with_other_settings(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    interrupted(cubes, tmp_path, 2, epochs=2, **cache)
+    with pytest.raises(RuntimeError) as error:
+        run(TRAIN, cubes, tmp_path, epochs=2, learning_rate=0.5, foreground_share=0.9, **cache)
+    assert isinstance(cause(error.value), ValueError)
+    sentence = str(cause(error.value))
+    assert "foreground_share was 0.5, is 0.9; learning_rate was 0.001, is 0.5" in sentence
+    assert "another output_dir" in sentence
+    assert len(read_history(tmp_path / "train/history.csv")) == 1
+
+
+def test_a_finished_run_may_be_followed_by_one_with_other_settings(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    run(TRAIN, cubes, tmp_path, epochs=2, **cache)
+    first = weights(tmp_path)
+    # Killed after the record of its end, before its state was removed.
+    interrupted(cubes, tmp_path / "other", 2, epochs=2, **cache)
+    shutil.copy(tmp_path / "other/train/state.pt", tmp_path / "train/state.pt")
+    run(TRAIN, cubes, tmp_path, epochs=1, label_fraction=0.5, **cache)
+    assert len(read_history(tmp_path / "train/history.csv")) == 1, "it starts anew"
+    assert not same(weights(tmp_path), first)
+    assert read_json(tmp_path / "models/model.json")["images"] == 2
+    assert read_json(tmp_path / "run.json")["train"]["settings"]["label_fraction"] == 0.5
+
+
+def test_label_fractions_are_nested_and_leave_the_validation_alone(
+    liver_cohort: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    kept = []
+    for fraction in (0.25, 0.5, 0.75, 1.0):
+        get = made(TRAIN, liver_cohort, tmp_path, label_fraction=fraction, **cache).parser.get_parsed_content
+        kept.append({record["id"] for record in get("train::dataset").data})
+        assert {record["id"] for record in get("validate::dataset").data} == {"volume-100", "volume-101"}
+        assert len(get("train::sampler")) == 2 * len(kept[-1])
+    assert [len(ids) for ids in kept] == [1, 2, 3, 4]
+    assert kept[0] < kept[1] < kept[2] < kept[3]
+
+
+def parts(network: torch.nn.Module) -> dict[str, dict[str, torch.Tensor]]:
+    """Return copies of the parameters of the encoder and of all others."""
+    found: dict[str, dict[str, torch.Tensor]] = {"encoder": {}, "other": {}}
+    for name, value in network.named_parameters():
+        found["encoder" if name.startswith(f"{network.encoder_key}.") else "other"][name] = value.detach().clone()
+    return found
+
+
+def test_frozen_encoder_keeps_its_weights_for_the_epochs_asked_for(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    one = made(TRAIN, cubes, tmp_path, epochs=3, freeze_epochs=2, **cache)
+    network, trainer = (one.parser.get_parsed_content(name) for name in ("network", "train::trainer"))
+    seen = [parts(network)]
+
+    def note(_engine: Engine) -> None:
+        seen.append(parts(network))
+
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, note)
+    one.run()
+    for epoch in (1, 2):
+        assert same(seen[epoch]["encoder"], seen[0]["encoder"])
+        assert not any(torch.equal(value, seen[0]["other"][name]) for name, value in seen[epoch]["other"].items())
+    assert not any(torch.equal(value, seen[0]["encoder"][name]) for name, value in seen[3]["encoder"].items())
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", ["encoder", "encoder_decoder"])
+def test_pretrained_weights_fill_the_part_asked_for(
+    finished_run: Path, liver_cohort: Path, tmp_path: Path, part: str, outputs: int
+) -> None:
+    path = finished_run / "models/model.pt"
+    given = torch.load(path, weights_only=True)
+    values: dict[str, Any] = {"network_def::out_channels": outputs, "pretrained_part": part}
+    scratch = made(TRAIN, liver_cohort, tmp_path, **values).parser.get_parsed_content("network").state_dict()
+    network = made(TRAIN, liver_cohort, tmp_path, pretrained_path=str(path), **values).parser.get_parsed_content(
+        "network"
+    )
+    for name, value in network.state_dict().items():
+        top = name.split(".", 1)[0]
+        filled = top == "encoder" or (part == "encoder_decoder" and (top != network.head_key or outputs == 1))
+        assert torch.equal(value, (given if filled else scratch)[name]), name
+    assert network.head_key in {name.split(".", 1)[0] for name in scratch}
+
+
+def test_training_from_pretrained_weights_says_so(
+    finished_run: Path, liver_cohort: Path, tmp_path: Path, cache: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = finished_run / "models/model.pt"
+    with caplog.at_level("INFO"):
+        run(TRAIN, liver_cohort, tmp_path, pretrained_path=str(path), pretrained_part="encoder", **cache)
+    assert any(f"{path}: " in message and "100.0% of what was asked for" in message for message in caplog.messages)
+    facts = read_json(tmp_path / "models/model.json")
+    assert (facts["pretrained_path"], facts["pretrained_part"]) == (str(path), "encoder")
