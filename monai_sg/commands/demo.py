@@ -25,7 +25,7 @@ SMALL = {
     "crop_size": [32, 32, 16],
     "overview_size": [32, 32, 32],
     "num_classes": 20,
-    "batch_size": 16,
+    "batch_size": 8,
     "num_workers": 0,
 }
 EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 4, "train": 4}
@@ -39,11 +39,12 @@ LIVER = {
     "width": 8,
     "roi_size": [32, 32, 16],
     "image_size": [],
+    "batch_size": 4,
     "patches_per_volume": 32,
     "num_workers": 0,
     "val_interval": 2,
 }
-LIVER_EPOCHS = 8
+LIVER_EPOCHS = 10
 
 
 def demo(
