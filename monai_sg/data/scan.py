@@ -104,7 +104,8 @@ def scan_folder(
     records = _records(found, dataset_dir.resolve().name, patient_pattern)
     splits = split_by_patient(records, fractions, seed)
     numbers = ", ".join(f"{len(splits[name])} {name}" for name in SPLITS)
-    logger.info(f"{dataset_dir}: {len(records)} images ({numbers}), {len(skipped)} files or series left out.")
+    first = f", such as {skipped[0]['path']}, which {skipped[0]['reason']}" if skipped else ""
+    logger.info(f"{dataset_dir}: {len(records)} images ({numbers}), {len(skipped)} files or series left out{first}.")
     return Datalist(**splits, skipped=skipped)
 
 

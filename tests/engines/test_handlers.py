@@ -80,9 +80,7 @@ def test_finite_losses_go_on() -> None:
         ([5.0, None, None, 6.0, 7.0, 8.0], 4),
     ],
 )
-def test_training_stops_after_patience_epochs_without_a_better_loss(
-    metrics: list[float | None], last: int
-) -> None:
+def test_training_stops_after_patience_epochs_without_a_better_loss(metrics: list[float | None], last: int) -> None:
     engine = trainer()
     EarlyStop(validator(engine, metrics), patience=2).attach(engine)
     completed: list[int] = []
