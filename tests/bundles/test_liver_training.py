@@ -212,3 +212,10 @@ def test_training_from_pretrained_weights_says_so(
     assert any(f"{path}: " in message and "100.0% of what was asked for" in message for message in caplog.messages)
     facts = read_json(tmp_path / "models/model.json")
     assert (facts["pretrained_path"], facts["pretrained_part"]) == (str(path), "encoder")
+
+
+def test_a_training_shorter_than_the_interval_of_validation_is_validated_at_its_end(
+    liver_cohort: Path, tmp_path: Path
+) -> None:
+    run(TRAIN, liver_cohort, tmp_path, epochs=1, val_interval=5)
+    assert (tmp_path / "models" / "model.pt").is_file()
