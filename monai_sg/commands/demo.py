@@ -41,6 +41,7 @@ LIVER = {
     "image_size": [],
     "batch_size": 4,
     "patches_per_volume": 32,
+    "foreground_share": 0.75,
     "num_workers": 0,
     "val_interval": 2,
 }
