@@ -105,7 +105,8 @@ def run_comparison(
     rows: list[Row] = []
     longest: dict[str, list[FineTuning]] = {SCRATCH: [], PRETRAINED: []}
     for seed in seeds:
-        for arm, path in ((SCRATCH, None), (PRETRAINED, str(weights))):
+        # The weights come first, so that a file that does not fit stops before anything is trained.
+        for arm, path in ((PRETRAINED, str(weights)), (SCRATCH, None)):
             for epochs in sorted(set(lengths)):
                 place = folder / f"{arm.replace(' ', '_')}_seed_{seed}_epochs_{epochs}"
                 run = FineTuning(bundle, place, {**shared, "seed": seed, "epochs": epochs, "pretrained_path": path})

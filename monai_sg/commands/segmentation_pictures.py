@@ -42,7 +42,7 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
             [item["id"] for item in items],
             spacings=[dataset.spacings[index] for index in chosen],
         ),
-        curve_chart(folder / "curves.png", curves, "validation loss (soft Dice), mean over seeds"),
+        curve_chart(folder / "curves.png", curves, "validation loss"),
     ]
 
 

@@ -142,7 +142,7 @@ def correlation_chart(
 
 
 def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title: str = "Loss") -> Path:
-    """Show curves over epochs, the first epoch being 1; NaN leaves a gap.
+    """Show curves over epochs, the first epoch being 1; NaN, as in epochs without validation, is passed over.
 
     Args:
         path: the PNG file.
@@ -159,7 +159,8 @@ def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title:
     axes = figure.subplots()
     for name, curve in history.items():
         values = np.asarray(curve, float)
-        axes.plot(np.arange(1, len(values) + 1), values, marker="o", markersize=3, label=name)
+        known = np.flatnonzero(~np.isnan(values))
+        axes.plot(known + 1, values[known], marker="o", markersize=3, label=name)
     axes.set_xlabel("epoch")
     axes.set_ylabel(title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
