@@ -199,7 +199,8 @@ def restored(module: Module, path: str | Path | bool | None, made_by: str) -> Mo
     )
     report.share = sum(own[name].numel() for name in report.matched) / sum(value.numel() for value in own.values())
     if report.missing or report.unexpected or report.mismatched:
-        raise WeightsMismatchError(report, "It was made with other settings (width, number of classes); make it again.")
+        remedy = "It was made with other settings: give those (width, number of classes), or make it again."
+        raise WeightsMismatchError(report, remedy)
     module.load_state_dict(weights)
     logger.info(f"Starts from {report}.")
     return module
