@@ -223,7 +223,9 @@ def test_without_weights_the_step_before_is_named(liver_cohort: Path, tmp_path: 
     assert "run that first, or set ckpt_dir" in sentence
     models.mkdir()
     wrong_width(models / "model.pt")
-    assert "made with other settings (width" in refusal(names, liver_cohort, tmp_path / "run", ckpt_dir=str(models))
+    assert "made with other settings: give those (width" in refusal(
+        names, liver_cohort, tmp_path / "run", ckpt_dir=str(models)
+    )
 
 
 @pytest.mark.parametrize("spoil", [spoil_value, spoil_affine])
