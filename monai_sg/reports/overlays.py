@@ -23,7 +23,6 @@ def overlay_montage(
     names: Sequence[str],
     *,
     spacings: Sequence[Sequence[float]] | None = None,
-    window: tuple[float, float] = (0.35, 0.65),
 ) -> Path:
     """Show one case per row: the true outline, then that of each prediction beside it, with its Dice.
 
@@ -31,12 +30,11 @@ def overlay_montage(
 
     Args:
         path: the PNG file.
-        images: per case (x, y) or (x, y, z), intensities in [0, 1].
+        images: per case (x, y) or (x, y, z).
         truths: per case the mask of the same shape.
         predictions: per method one mask per case.
         names: of the cases.
         spacings: mm per voxel, per case; None shows voxels as squares.
-        window: intensities shown as black and as white.
 
     Raises:
         ValueError: the lists differ in length, or a mask has another shape than its image.
@@ -47,8 +45,10 @@ def overlay_montage(
         truth = np.asarray(truths[row]) > 0
         masks = {"truth": truth, **{method: np.asarray(drawn[row]) > 0 for method, drawn in predictions.items()}}
         where, spacing = _busiest(truth), None if spacings is None else spacings[row]
+        image = np.asarray(images[row], np.float32)[where]
+        window = _window(image, truth[where])
         for cell, colour, (method, mask) in zip(cells, (TRUTH_COLOUR, *COLOURS), masks.items(), strict=False):
-            central_slice(np.asarray(images[row], np.float32)[where], "axial", spacing).show(cell, window)
+            central_slice(image, "axial", spacing).show(cell, window)
             _outline(cell, truth[where], spacing, TRUTH_COLOUR)
             _outline(cell, mask[where], spacing, colour)
             note = names[row] if method == "truth" else f"Dice {_dice(mask, truth):.3f}"
@@ -63,6 +63,14 @@ def _busiest(truth: NDArray[np.bool_]) -> tuple[slice, ...]:
         return (slice(None), slice(None))
     height = int(truth.sum(axis=(0, 1)).argmax())
     return (slice(None), slice(None), slice(height, height + 1))
+
+
+def _window(image: NDArray[np.float32], truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the values to show as black and as white: the middle ones around the foreground, and as much again."""
+    box = tuple(slice(places.min(), places.max() + 1) for places in truth.nonzero()) if truth.any() else ()
+    low, high = np.percentile(image[box], (10, 90))
+    spare = max(float(high - low), 1e-3)
+    return float(low) - spare, float(high) + spare
 
 
 def _outline(axes: Axes, mask: NDArray[np.bool_], spacing: Sequence[float] | None, colour: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_sg.reports.overlays import _busiest, overlay_montage
+from monai_sg.reports.overlays import _busiest, _window, overlay_montage
 from tests.reports.test_figures import is_picture
 
 
@@ -38,3 +38,13 @@ def test_lists_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"one has an image of shape \(4, 4\) and a mask of \(2, 2\)"):
         overlay_montage(tmp_path / "x.png", [image], [image], {"a": [image[:2, :2]]}, ["one"])
     assert not list(tmp_path.iterdir())
+
+
+def test_grey_values_are_those_around_the_foreground() -> None:
+    image = np.linspace(0, 1, 101, dtype=np.float32)[:, None].repeat(3, axis=1)
+    truth = np.zeros(image.shape, bool)
+    truth[40:61] = True
+    low, high = _window(image, truth)
+    assert low == pytest.approx(0.42 - 0.16, abs=1e-6)
+    assert high == pytest.approx(0.58 + 0.16, abs=1e-6)
+    assert _window(image, ~truth & truth) == pytest.approx((0.1 - 0.8, 0.9 + 0.8), abs=1e-6)
