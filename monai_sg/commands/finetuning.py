@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Mapping
 from math import nan
 from pathlib import Path
@@ -16,8 +15,6 @@ from ..data.prepared import PreparedDataset
 from ..engines.run_record import RunRecord
 from ..engines.workflow import CheckedWorkflow
 from .chain import initialised_workflow
-
-logger = logging.getLogger(__name__)
 
 
 class FineTuning:
