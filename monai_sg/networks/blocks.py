@@ -10,34 +10,53 @@ from monai.networks.blocks import Convolution
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
+from .batch_statistics import BatchStatisticsNorm
 from .names import METHOD, Rules
 
 
-def convolution(spatial_dims: int, in_channels: int, out_channels: int) -> Convolution:
+def convolution(spatial_dims: int, in_channels: int, out_channels: int, batch_statistics: bool = False) -> Convolution:
     """Make convolution (kernel 3, bias), batch norm, ReLU: the unit of all our networks."""
-    return Convolution(
+    unit = Convolution(
         spatial_dims, in_channels, out_channels, adn_ordering="NA", norm="batch", act=("relu", {"inplace": True})
     )
+    if batch_statistics:
+        unit.get_submodule("adn").add_module("N", BatchStatisticsNorm(out_channels))  # MONAI's factory takes names only
+    return unit
 
 
 class DoubleConvolution(nn.Sequential):
     """Two convolution units; the channels change in each: ``in -> middle -> out``."""
 
-    def __init__(self, spatial_dims: int, in_channels: int, middle_channels: int, out_channels: int) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        middle_channels: int,
+        out_channels: int,
+        batch_statistics: bool = False,
+    ) -> None:
         super().__init__(
-            convolution(spatial_dims, in_channels, middle_channels),
-            convolution(spatial_dims, middle_channels, out_channels),
+            convolution(spatial_dims, in_channels, middle_channels, batch_statistics),
+            convolution(spatial_dims, middle_channels, out_channels, batch_statistics),
         )
 
 
 class UpStage(nn.Module):
     """Transposed convolution by 2, concatenation ``[up, skip]`` if there is a skip, then two convolution units."""
 
-    def __init__(self, spatial_dims: int, in_channels: int, skip_channels: int, out_channels: int) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        skip_channels: int,
+        out_channels: int,
+        batch_statistics: bool = False,
+    ) -> None:
         super().__init__()
         self.with_skip = skip_channels > 0
         self.up = Conv[Conv.CONVTRANS, spatial_dims](in_channels, in_channels, kernel_size=2, stride=2)
-        self.convolutions = DoubleConvolution(spatial_dims, in_channels + skip_channels, out_channels, out_channels)
+        channels = (in_channels + skip_channels, out_channels, out_channels)
+        self.convolutions = DoubleConvolution(spatial_dims, *channels, batch_statistics)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """Return features at twice the resolution of ``x``; ``skip`` is ignored by a network without skips."""
@@ -59,6 +78,7 @@ class EncoderDecoder(nn.Module):
         out_channels: channels of the output, which are logits.
         width: channels of the first convolution.
         skips: whether encoder features are concatenated to the decoder's.
+        batch_statistics: whether evaluation normalises by the statistics of the batch too (`BatchStatisticsNorm`).
     """
 
     encoder_key = "encoder"
@@ -68,7 +88,15 @@ class EncoderDecoder(nn.Module):
     size_divisor = 8
     renamings: ClassVar[Mapping[str, Rules]] = {"a pre-training method": METHOD}
 
-    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, skips: bool) -> None:
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        width: int,
+        skips: bool,
+        batch_statistics: bool = False,
+    ) -> None:
         super().__init__()
         self.spatial_dims = spatial_dims
         stages = [width * factor for factor in (2, 4, 8, 16)]
@@ -76,11 +104,12 @@ class EncoderDecoder(nn.Module):
         self.decoder_channels = stages[2::-1]
         inputs, middles = [in_channels, *stages[:-1]], [width, *stages[:-1]]
         self.encoder = nn.ModuleList(
-            DoubleConvolution(spatial_dims, *channels) for channels in zip(inputs, middles, stages, strict=True)
+            DoubleConvolution(spatial_dims, *channels, batch_statistics)
+            for channels in zip(inputs, middles, stages, strict=True)
         )
         self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2)
         self.decoder = nn.ModuleList(
-            UpStage(spatial_dims, deep, shallow if skips else 0, shallow)
+            UpStage(spatial_dims, deep, shallow if skips else 0, shallow, batch_statistics)
             for deep, shallow in zip(stages[:0:-1], stages[2::-1], strict=True)
         )
         self.head = Conv[Conv.CONV, spatial_dims](stages[0], out_channels, kernel_size=1)

@@ -19,11 +19,12 @@ class PatternHead(nn.Module):
         spatial_dims: 2 or 3.
         in_channels: channels of the feature map.
         num_classes: number of pseudo labels C.
+        batch_statistics: whether evaluation normalises by the statistics of the batch too (`BatchStatisticsNorm`).
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int, num_classes: int) -> None:
+    def __init__(self, spatial_dims: int, in_channels: int, num_classes: int, batch_statistics: bool = False) -> None:
         super().__init__()
-        self.convolution = convolution(spatial_dims, in_channels, 2 * in_channels)
+        self.convolution = convolution(spatial_dims, in_channels, 2 * in_channels, batch_statistics)
         self.pool = Pool[Pool.ADAPTIVEAVG, spatial_dims](1)
         self.linear = nn.Linear(2 * in_channels, num_classes)
 

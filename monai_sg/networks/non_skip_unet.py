@@ -17,6 +17,7 @@ class NonSkipUNet(EncoderDecoder):
         in_channels: channels of the image.
         out_channels: channels of the output.
         width: channels of the first convolution.
+        batch_statistics: whether evaluation normalises by the statistics of the batch too (`BatchStatisticsNorm`).
 
     Example:
         >>> import torch
@@ -24,5 +25,12 @@ class NonSkipUNet(EncoderDecoder):
         torch.Size([1, 1, 16, 16])
     """
 
-    def __init__(self, spatial_dims: int, in_channels: int = 1, out_channels: int = 1, width: int = 32) -> None:
-        super().__init__(spatial_dims, in_channels, out_channels, width, skips=False)
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        width: int = 32,
+        batch_statistics: bool = False,
+    ) -> None:
+        super().__init__(spatial_dims, in_channels, out_channels, width, skips=False, batch_statistics=batch_statistics)

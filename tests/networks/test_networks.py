@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from monai_sg.networks.batch_statistics import BatchStatisticsNorm
 from monai_sg.networks.blocks import EncoderDecoder
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.heads import PatternHead
@@ -96,3 +97,25 @@ def test_evaluation_does_not_depend_on_the_rest_of_the_batch() -> None:
 def test_pattern_head_gives_logits() -> None:
     head = PatternHead(2, 8, 5)
     assert head(torch.rand(4, 8, 3, 3)).shape == (4, 5)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 16, 8)])
+def test_batch_statistics_serve_training_and_evaluation_alike(size: tuple[int, ...]) -> None:
+    network = GenesisUNet(len(size), width=4, batch_statistics=True)
+    x = torch.rand(3, 1, *size)
+    trained = network(x)
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    torch.testing.assert_close(network.eval()(x), trained)
+    assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
+
+
+def test_batch_statistics_by_hand_and_running_statistics_for_other_networks() -> None:
+    norm = BatchStatisticsNorm(1)
+    x = torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
+    torch.testing.assert_close(norm(x).flatten(), torch.tensor([-1.0, 1.0]), atol=1e-4, rtol=0)
+    assert norm.running_mean.item() == pytest.approx(0.1 * 2)
+    assert norm.running_var.item() == pytest.approx(0.9 * 1 + 0.1 * 2)  # of n - 1, as batch norm keeps it
+    usual, other = GenesisUNet(3, width=4), GenesisUNet(3, width=4, batch_statistics=True)
+    usual.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match=r"shape \(2, 1\)"):
+        norm(x.view(2, 1))
