@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 Params = dict[str, Tensor]
 """Random parameters of a batch; the first axis of every tensor is the batch, so ``value[i : i + 1]`` is one crop."""
+
+VOXELS_AT_ONCE = 2**19
+"""What a CPU corrupts at once: crops, parameters and intermediate values of that many voxels fit its cache."""
 
 
 class Corruption(ABC):
@@ -47,6 +50,11 @@ class Corruption(ABC):
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Draw parameters for ``x`` and apply them."""
         return self.apply(x, self.sample(x.shape, generator))
+
+    def __repr__(self) -> str:
+        """Name the class and its settings in the order in which they are set; equal texts mean equal corruptions."""
+        settings = (f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
+        return f"{type(self).__name__}({', '.join(settings)})"
 
 
 def split_shape(shape: Sequence[int]) -> tuple[int, int, tuple[int, ...]]:
@@ -86,3 +94,39 @@ def random_integers(low: Tensor, high: Tensor, generator: torch.Generator) -> Te
 def strides_of(spatial: Sequence[int]) -> tuple[int, ...]:
     """Give the step in a flattened crop for one voxel along each axis."""
     return tuple(math.prod(spatial[axis + 1 :]) for axis in range(len(spatial)))
+
+
+def apply_in_parts(apply: Callable[[Tensor, Params], Tensor], x: Tensor, params: Params) -> Tensor:
+    """Apply to the whole batch, or on a CPU to a few crops at a time, so that they stay in its cache.
+
+    Args:
+        apply: a corruption's `Corruption.apply`, which treats each crop on its own.
+        x: batch ``(B, C, *spatial)``.
+        params: parameters of the batch.
+
+    Returns:
+        the corrupted batch, the same either way.
+    """
+    at_once = len(x)
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
+        at_once = max(1, VOXELS_AT_ONCE // math.prod(x.shape[1:]))
+    if at_once >= len(x):
+        return apply(x, params)
+    parts = (slice(start, start + at_once) for start in range(0, len(x), at_once))
+    return torch.cat([apply(x[part], {name: value[part] for name, value in params.items()}) for part in parts])
+
+
+def gather_voxels(x: Tensor, index: Tensor) -> Tensor:
+    """Build crops from their own voxels.
+
+    Args:
+        x: batch ``(B, C, *spatial)`` of N voxels per crop and channel.
+        index: for each voxel of a crop the voxel it is taken from, in all channels, ``(B, N)``, int32.
+
+    Returns:
+        a new batch like ``x``.
+    """
+    batch, channels, voxels = x.shape[0], x.shape[1], math.prod(x.shape[2:])
+    first = torch.arange(0, batch * channels * voxels, voxels, dtype=torch.int32, device=x.device)
+    entry = index.to(x.device)[:, None] + first.view(batch, channels, 1)
+    return x.flatten().index_select(0, entry.flatten()).view(x.shape)

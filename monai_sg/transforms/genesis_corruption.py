@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,14 +9,12 @@ from monai.config import KeysCollection
 from torch import Tensor
 
 from .bezier_intensity import BezierIntensity
-from .corruption import Corruption, Params, bernoulli, check_probability, split_shape
+from .corruption import Corruption, Params, apply_in_parts, bernoulli, check_probability, split_shape
 from .in_paint import InPaint
 from .local_shuffle import LocalShuffle
 from .out_paint import OutPaint
-from .painting import Boxes, inside, uniform_noise
+from .painting import inside_or_outside, uniform_noise
 from .rand_corruption import RandCorruption, RandCorruptiond
-
-VOXELS_AT_ONCE = 2**19
 
 
 class GenesisCorruption(Corruption):
@@ -34,10 +31,11 @@ class GenesisCorruption(Corruption):
         paint_prob: probability of painting.
         out_paint_prob: probability of `OutPaint`, rather than `InPaint`, given painting.
         shuffle_mode: mode of `LocalShuffle`.
+        shuffle_blocks: number of blocks of `LocalShuffle`.
 
     Raises:
-        ValueError: when a probability is outside [0, 1], or the mode is unknown; from `sample`, when an axis is shorter
-            than 4 voxels.
+        ValueError: when a probability is outside [0, 1], the mode is unknown, or there is no block; from `sample`, when
+            an axis is shorter than 4 voxels.
 
     Example:
         >>> corruption = GenesisCorruption()
@@ -52,8 +50,9 @@ class GenesisCorruption(Corruption):
         paint_prob: float = 0.9,
         out_paint_prob: float = 0.8,
         shuffle_mode: str = "tiled",
+        shuffle_blocks: int = 10_000,
     ) -> None:
-        self.shuffle = LocalShuffle(shuffle_prob, mode=shuffle_mode)
+        self.shuffle = LocalShuffle(shuffle_prob, shuffle_blocks, mode=shuffle_mode)
         self.intensity = BezierIntensity(intensity_prob)
         self.paint_prob = check_probability("paint_prob", paint_prob)
         self.out_paint_prob = check_probability("out_paint_prob", out_paint_prob)
@@ -68,13 +67,7 @@ class GenesisCorruption(Corruption):
 
     def apply(self, x: Tensor, params: Params) -> Tensor:
         """Shuffle, map the intensities, paint; on a CPU a few crops at a time, so that they stay in its cache."""
-        at_once = len(x)
-        if x.device.type == "cpu" and not torch.compiler.is_compiling():
-            at_once = max(1, VOXELS_AT_ONCE // math.prod(x.shape[1:]))
-        if at_once >= len(x):
-            return self._apply_at_once(x, params)
-        parts = (slice(start, start + at_once) for start in range(0, len(x), at_once))
-        return torch.cat([self._apply_at_once(x[part], {k: v[part] for k, v in params.items()}) for part in parts])
+        return apply_in_parts(self._apply_at_once, x, params)
 
     def _apply_at_once(self, x: Tensor, params: Params) -> Tensor:
         return self.out_paint.apply(self.intensity.apply(self.shuffle.apply(x, params), params), params)
@@ -84,9 +77,7 @@ class GenesisCorruption(Corruption):
         painted = bernoulli(batch, self.paint_prob, generator)
         outside = bernoulli(batch, self.out_paint_prob, generator) & painted
         boxes, windows = self.in_paint.sample_boxes(shape, generator), self.out_paint.sample_boxes(shape, generator)
-        start, edge = (torch.where(outside[:, None, None], b, a) for a, b in zip(boxes, windows, strict=True))
-        mask = inside(Boxes(start, edge * painted[:, None, None]), spatial)
-        return mask ^ outside.view(-1, *[1] * (len(spatial) + 1))
+        return inside_or_outside(boxes, windows, painted, outside, spatial)
 
 
 class RandGenesisCorruption(RandCorruption):
@@ -99,8 +90,11 @@ class RandGenesisCorruption(RandCorruption):
         paint_prob: float = 0.9,
         out_paint_prob: float = 0.8,
         shuffle_mode: str = "tiled",
+        shuffle_blocks: int = 10_000,
     ) -> None:
-        super().__init__(GenesisCorruption(shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode))
+        super().__init__(
+            GenesisCorruption(shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode, shuffle_blocks)
+        )
 
 
 class RandGenesisCorruptiond(RandCorruptiond):
@@ -114,7 +108,10 @@ class RandGenesisCorruptiond(RandCorruptiond):
         paint_prob: float = 0.9,
         out_paint_prob: float = 0.8,
         shuffle_mode: str = "tiled",
+        shuffle_blocks: int = 10_000,
         allow_missing_keys: bool = False,
     ) -> None:
-        corruption = GenesisCorruption(shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode)
+        corruption = GenesisCorruption(
+            shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode, shuffle_blocks
+        )
         super().__init__(keys, corruption, allow_missing_keys=allow_missing_keys)

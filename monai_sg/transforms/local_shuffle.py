@@ -11,7 +11,7 @@ from monai.utils import look_up_option
 from torch import Tensor
 
 from .block_shuffle import overlapping_blocks, random_tiles
-from .corruption import Corruption, Params, bernoulli, check_probability, split_shape
+from .corruption import Corruption, Params, bernoulli, check_probability, gather_voxels, split_shape
 from .rand_corruption import RandCorruption, RandCorruptiond
 
 CELLS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}  # a CPU is twice as fast while the working set fits its cache
@@ -62,30 +62,29 @@ class LocalShuffle(Corruption):
 
     def sample(self, shape: Sequence[int], generator: torch.Generator) -> Params:
         """Draw ``index`` (B, N), int32: for each of the N voxels of a crop the voxel it is taken from."""
+        return {"index": self.sample_index(shape, bernoulli(shape[0], self.prob, generator), generator)}
+
+    def sample_index(self, shape: Sequence[int], shuffled: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw the index of a batch in which the crops marked in ``shuffled`` (B,) are shuffled."""
         batch, _, spatial = split_shape(shape)
         voxels, device = math.prod(spatial), generator.device
         longest = [max(1, size // self.max_edge_fraction) for size in spatial]
         draw = overlapping_blocks if self.mode == "exact" else random_tiles
-        shuffled = bernoulli(batch, self.prob, generator)
-        index = torch.empty((batch, voxels), dtype=torch.int32, device=device)
-        index[~shuffled] = torch.arange(voxels, dtype=torch.int32, device=device)
+        index = torch.arange(voxels, dtype=torch.int32, device=device).repeat(batch, 1)
         chosen = shuffled.nonzero()[:, 0]
         at_once = self._crops_at_once(spatial, longest, device)
         for crops in (chosen[start : start + at_once] for start in range(0, len(chosen), at_once)):
             index[crops] = draw(len(crops), spatial, longest, self.blocks, generator)
-        return {"index": index}
+        return index
 
     def apply(self, x: Tensor, params: Params) -> Tensor:
         """Gather the voxels."""
-        batch, channels, voxels = x.shape[0], x.shape[1], math.prod(x.shape[2:])
-        first = torch.arange(0, batch * channels * voxels, voxels, dtype=torch.int32, device=x.device)
-        entry = params["index"].to(x.device)[:, None] + first.view(batch, channels, 1)
-        return x.flatten().index_select(0, entry.flatten()).view(x.shape)
+        return gather_voxels(x, params["index"])
 
     def _crops_at_once(self, spatial: Sequence[int], longest: Sequence[int], device: torch.device) -> int:
         cells = math.prod(spatial)
-        if self.mode == "exact":
-            cells = max(cells, self.blocks * math.prod((edge + 1) // 2 for edge in longest))
+        if self.mode == "exact":  # blocks are costlier than the voxels between them
+            cells = max(cells // 4, self.blocks * math.prod((edge + 1) // 2 for edge in longest))
         return max(1, CELLS_AT_ONCE.get(device.type, CELLS_AT_ONCE["cuda"]) // cells)
 
 

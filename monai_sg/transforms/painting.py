@@ -102,12 +102,32 @@ def inside(boxes: Boxes, spatial: Sequence[int]) -> Tensor:
     axes = len(spatial)
     bit = 1 << torch.arange(boxes.start.shape[1], device=boxes.start.device)
     covering = torch.full((), 255, dtype=torch.uint8, device=bit.device)  # bit k is set where box k reaches
-    for axis, size in enumerate(spatial):
+    for axis in reversed(range(axes)):  # the last axis first, so that the largest products run along whole planes
+        size = spatial[axis]
         voxel = torch.arange(size, device=bit.device)[:, None]
         start, edge = boxes.start[:, None, :, axis], boxes.edge[:, None, :, axis]
         line = (((voxel >= start) & (voxel < start + edge)) * bit).sum(2).to(torch.uint8)
         covering = covering & line.view(-1, 1, *[size if other == axis else 1 for other in range(axes)])
-    return covering != 0
+    return covering.clamp_(max=1).view(torch.bool)  # a CPU compares bytes one by one, but clamps them 32 at a time
+
+
+def inside_or_outside(boxes: Boxes, windows: Boxes, painted: Tensor, outside: Tensor, spatial: Sequence[int]) -> Tensor:
+    """Mark what is painted when each crop is in-painted, out-painted or neither.
+
+    Args:
+        boxes: of in-painting.
+        windows: of out-painting, as many.
+        painted: which crops are painted ``(B,)``.
+        outside: which of them are out-painted ``(B,)``.
+        spatial: voxels along each axis.
+
+    Returns:
+        booleans ``(B, 1, *spatial)``.
+    """
+    start, edge = (torch.where(outside[:, None, None], b, a) for a, b in zip(boxes, windows, strict=True))
+    mask = inside(Boxes(start, edge * painted[:, None, None]), spatial)
+    flipped = outside.view(-1, *[1] * (len(spatial) + 1))
+    return mask.view(torch.uint8).bitwise_xor_(flipped.view(torch.uint8)).view(torch.bool)  # as bytes, see above
 
 
 def uniform_noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:

@@ -40,6 +40,16 @@ def test_extreme_curves_are_monotone_with_exact_ends(extreme: list[list[float]],
     assert 0 <= table.min() <= table.max() <= 1
 
 
+def test_random_maps_are_monotone_and_half_of_them_decrease() -> None:
+    table = BezierIntensity().sample((1000, 1, 4, 4), torch.Generator().manual_seed(0))["table"]
+    decreasing = table[:, 0] == 1
+    rise = torch.where(decreasing[:, None], -table.diff(), table.diff())
+    assert rise.min() >= -1e-6
+    assert decreasing.float().mean() == pytest.approx(0.5, abs=0.05)  # 3 standard errors
+    between = table[~decreasing, 500]
+    assert between.std() > 0.1  # the curves differ
+
+
 @pytest.mark.parametrize("shape", [(64, 1, 9, 7), (64, 2, 5, 4, 3)])
 def test_ends_of_the_range_map_to_ends(shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(0)

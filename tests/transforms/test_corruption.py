@@ -7,11 +7,14 @@ import torch
 
 from monai_sg.transforms.bezier_intensity import BezierIntensity
 from monai_sg.transforms.corruption import Corruption, random_integers, strides_of
+from monai_sg.transforms.elastic_warp import ElasticWarp
 from monai_sg.transforms.genesis_corruption import GenesisCorruption
 from monai_sg.transforms.identity import Identity
 from monai_sg.transforms.in_paint import InPaint
 from monai_sg.transforms.local_shuffle import LocalShuffle
+from monai_sg.transforms.one_of_four import OneOfFour
 from monai_sg.transforms.out_paint import OutPaint
+from monai_sg.transforms.patch_swap import PatchSwap
 
 CORRUPTIONS = {
     "bezier": BezierIntensity(),
@@ -21,6 +24,10 @@ CORRUPTIONS = {
     "out-paint": OutPaint(),
     "genesis": GenesisCorruption(),
     "genesis exact": GenesisCorruption(shuffle_mode="exact"),
+    "warp": ElasticWarp(prob=0.8),
+    "swap": PatchSwap(prob=0.8),
+    "one of four": OneOfFour(),
+    "one of four tiled": OneOfFour(0.5, 10_000, "tiled", 5, 0.95),
     "identity": Identity(),
 }
 SHAPES = [(6, 2, 40, 24), (6, 1, 24, 32, 16), (3, 1, 8, 8, 8)]
@@ -92,6 +99,15 @@ def test_apply_is_traced_as_one_graph(corruption: Corruption) -> None:
 
 
 @every_corruption
+def test_mixed_precision_does_not_reach_into_corruptions(corruption: Corruption) -> None:
+    x = torch.rand((4, 1, 24, 24, 16), generator=seeded(1))
+    params = corruption.sample(x.shape, seeded())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = corruption.apply(x, params)
+    assert torch.equal(inside, corruption.apply(x, params))
+
+
+@every_corruption
 def test_gradients_reach_the_input(corruption: Corruption) -> None:
     x = torch.rand((4, 1, 24, 24), generator=seeded(1), requires_grad=True)
     corruption(x, seeded()).sum().backward()
@@ -108,10 +124,23 @@ def test_other_numbers_of_axes_are_refused(corruption: Corruption) -> None:
         corruption.sample((2, 1, 8), seeded())
 
 
-@pytest.mark.parametrize("kind", [BezierIntensity, LocalShuffle, InPaint, OutPaint])
+@pytest.mark.parametrize("kind", [BezierIntensity, LocalShuffle, InPaint, OutPaint, ElasticWarp, PatchSwap])
 def test_impossible_probabilities_are_refused(kind: type[Corruption]) -> None:
     with pytest.raises(ValueError, match=r"prob is 1\.5"):
         kind(1.5)  # type: ignore[call-arg]
+
+
+def test_the_text_of_a_corruption_tells_all_its_settings() -> None:
+    shuffle = "LocalShuffle(prob=0.5, blocks=7, max_edge_fraction=10, mode='exact')"
+    assert repr(LocalShuffle(blocks=7, mode="exact")) == shuffle
+    genesis = repr(GenesisCorruption(shuffle_mode="exact", shuffle_blocks=7))
+    assert genesis.startswith(f"GenesisCorruption(shuffle={shuffle}, intensity=BezierIntensity(")
+    assert genesis == repr(GenesisCorruption(shuffle_mode="exact", shuffle_blocks=7))
+    assert repr(Identity()) == "Identity()"
+
+
+def test_corruptions_with_other_settings_have_other_texts() -> None:
+    assert len({repr(corruption) for corruption in CORRUPTIONS.values()}) == len(CORRUPTIONS)
 
 
 def test_random_integers_reach_both_ends_equally_often() -> None:

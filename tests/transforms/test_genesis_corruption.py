@@ -31,6 +31,22 @@ def test_order_is_shuffle_then_intensity_then_painting() -> None:
     assert torch.equal(out[~mask], by_hand[~mask])
 
 
+def test_how_often_each_is_done() -> None:
+    params = GenesisCorruption().sample((1500, 1, 20, 20), seeded())
+    shuffled = (params["index"] != torch.arange(400)).any(1)
+    mask = params["mask"].flatten(1)
+    outside, inside = mask[:, 0], mask.any(1) & ~mask[:, 0]
+    shares = torch.stack([shuffled, params["active"], inside, outside]).float().mean(1)
+    expected = torch.tensor([0.5, 0.9, 0.18 * 0.95, 0.72])  # in-painting has no box with 0.05
+    assert ((shares - expected).abs() < 3.5 * (expected * (1 - expected) / 1500).sqrt()).all()  # standard errors
+
+
+def test_number_of_blocks_is_passed_on() -> None:
+    corruption = GenesisCorruption(1.0, 0.0, 0.0, shuffle_mode="exact", shuffle_blocks=1)
+    moved = (corruption.sample((40, 1, 40, 40), seeded())["index"] != torch.arange(1600)).sum(1)
+    assert 0 < moved.max() <= 16  # one block of at most 4 x 4
+
+
 @pytest.mark.parametrize("shape", [(300, 1, 24, 20), (120, 1, 20, 20, 12)])
 def test_the_three_are_independent(shape: tuple[int, ...]) -> None:
     params = GenesisCorruption().sample(shape, seeded())

@@ -65,6 +65,19 @@ def test_exact_coverage_of_a_chest_crop() -> None:
     assert moved == pytest.approx(0.82 * 0.96, abs=0.01)
 
 
+def test_five_blocks_move_one_voxel_in_a_thousand() -> None:
+    # A block of 1-6 x 1-6 x 1-3 voxels has 24.5 on average, of which one stays in place.
+    index = draw("exact", (64, 64, 32), 100, blocks=5)
+    moved = (index != torch.arange(index.shape[1])).float().mean()
+    assert moved == pytest.approx(5 * 23.5 / 131_072, rel=0.15)  # 3 standard errors: 500 blocks, volume +- 24
+
+
+def test_block_edges_are_as_often_one_voxel_as_the_longest() -> None:
+    # An edge of 1 or 2 voxels, 0.5 each; two voxels change places in half of their permutations.
+    index = draw("exact", (20, 10), 4000, blocks=1)
+    assert (index != torch.arange(200)).any(1).float().mean() == pytest.approx(0.25, abs=0.02)  # 3 standard errors
+
+
 @pytest.mark.parametrize(("size", "tiled_crops", "exact_crops"), [((64, 64, 32), 24, 4), ((224, 224), 24, 2)])
 def test_tiles_move_voxels_like_exact_blocks(size: tuple[int, ...], tiled_crops: int, exact_crops: int) -> None:
     tiled, exact = draw("tiled", size, tiled_crops), draw("exact", size, exact_crops)

@@ -30,6 +30,21 @@ def test_mask_of_a_volume_is_the_union_of_its_boxes() -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("size", [(64, 64, 32), (224, 224)])
+def test_edges_and_places_of_boxes_are_uniform_up_to_both_ends(kind: type[Painting], size: tuple[int, ...]) -> None:
+    boxes = kind(more_prob=1.0).sample_boxes((4000, 1, *size), seeded())
+    for axis, length in enumerate(size):
+        edge, start = boxes.edge[..., axis].flatten(), boxes.start[..., axis].flatten()
+        values = int(edge.max() - edge.min() + 1)
+        shares = torch.bincount(edge - edge.min()) * values / len(edge)
+        assert (shares - 1).abs().max() < 4 * (values / len(edge)) ** 0.5  # standard errors
+        places = length - edge - 5
+        expected, error = float((1 / places).mean()), float((1 / places).mean() / len(edge)) ** 0.5
+        for end in (start == 3, start + edge == length - 3):
+            assert end.float().mean() == pytest.approx(expected, abs=4 * error)
+
+
+@BOTH
 @pytest.mark.parametrize("size", [(4, 4), (5, 9), (8, 8, 8), (64, 64, 8), (16, 16, 16), (7, 6, 4)])
 def test_boxes_fit_into_small_crops(kind: type[Painting], size: tuple[int, ...]) -> None:
     boxes = kind(more_prob=1.0).sample_boxes((200, 1, *size), seeded())

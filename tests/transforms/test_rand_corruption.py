@@ -7,14 +7,35 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, RandomizableTransform
 
 from monai_sg.transforms.bezier_intensity import BezierIntensity, RandBezierIntensity, RandBezierIntensityd
+from monai_sg.transforms.elastic_warp import RandElasticWarp, RandElasticWarpd
 from monai_sg.transforms.genesis_corruption import RandGenesisCorruption, RandGenesisCorruptiond
 from monai_sg.transforms.in_paint import RandInPaint, RandInPaintd
 from monai_sg.transforms.local_shuffle import RandLocalShuffle, RandLocalShuffled
+from monai_sg.transforms.one_of_four import RandOneOfFour, RandOneOfFourd
 from monai_sg.transforms.out_paint import RandOutPaint, RandOutPaintd
+from monai_sg.transforms.patch_swap import RandPatchSwap, RandPatchSwapd
 from monai_sg.transforms.rand_corruption import RandCorruption, RandCorruptiond
 
-SINGLE = [RandBezierIntensity, RandLocalShuffle, RandInPaint, RandOutPaint, RandGenesisCorruption]
-DICTIONARY = [RandBezierIntensityd, RandLocalShuffled, RandInPaintd, RandOutPaintd, RandGenesisCorruptiond]
+SINGLE = [
+    RandBezierIntensity,
+    RandLocalShuffle,
+    RandInPaint,
+    RandOutPaint,
+    RandGenesisCorruption,
+    RandElasticWarp,
+    RandPatchSwap,
+    RandOneOfFour,
+]
+DICTIONARY = [
+    RandBezierIntensityd,
+    RandLocalShuffled,
+    RandInPaintd,
+    RandOutPaintd,
+    RandGenesisCorruptiond,
+    RandElasticWarpd,
+    RandPatchSwapd,
+    RandOneOfFourd,
+]
 
 
 def metatensor(*shape: int) -> MetaTensor:
