@@ -5,7 +5,14 @@ from __future__ import annotations
 from ..data.scan import scan_folder
 
 
-def scan(*, data: str, output: str | None = None, seed: int = 0, patient_pattern: str | None = None) -> str:
+def scan(
+    *,
+    data: str,
+    output: str | None = None,
+    seed: int = 0,
+    patient_pattern: str | None = None,
+    spatial_dims: int | None = None,
+) -> str:
     """List the images of a folder by split, and the files left out with the reason.
 
     Args:
@@ -13,11 +20,12 @@ def scan(*, data: str, output: str | None = None, seed: int = 0, patient_pattern
         output: JSON file to write the data list to.
         seed: of the split by patient.
         patient_pattern: regular expression whose first group is the patient in an image's path.
+        spatial_dims: 2 for pictures, 3 for volumes, also stacks of pictures; by default volumes where there are any.
 
     Returns:
         a summary.
     """
-    datalist = scan_folder(data, seed=seed, patient_pattern=patient_pattern)
+    datalist = scan_folder(data, seed=seed, patient_pattern=patient_pattern, spatial_dims=spatial_dims)
     if output is not None:
         datalist.save(output)
     patients = len({record["patient"] for record in datalist.records})

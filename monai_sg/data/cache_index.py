@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.files import read_json, write_json
-from .formats import suffix_of
+from .formats import SPACING_FILE, companions
+from .stacks import is_pattern, slices_of
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class CacheEntry:
 
     ``source`` is relative to the data set's folder; ``spacing`` in mm; ``affine`` 4x4, voxel to RAS mm; ``minimum`` is
     the background value in physical units; boxes are voxels, half-open; ``lung_box`` is ``None`` where no lungs are
-    found.
+    found; ``windows`` are the two values of each `intensity_window`, in physical units.
     """
 
     id: str
@@ -34,6 +36,7 @@ class CacheEntry:
     minimum: float
     body_box: list[list[int]]
     lung_box: list[list[int]] | None
+    windows: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,23 +81,26 @@ def check_ids(ids: Sequence[str]) -> None:
 def fingerprint_of(record: dict[str, Any], dataset_dir: Path, spacing: Sequence[float] | None) -> dict[str, Any]:
     """Return what has to stay the same for a cached image to hold: source, size in bytes, time stamp and spacing.
 
-    A DICOM folder counts with the sum of sizes and the latest time stamp of its files, a ``.mhd`` header with its data
-    file.
+    A folder counts with the names, sizes and time stamps of its files (of the slices, if it is a stack of pictures), an
+    image file with its `companions`.
 
     Raises:
         OSError: the source is absent.
     """
-    path = dataset_dir / record["image"]
-    files = [path]
-    if path.is_dir():
-        files = [file for file in path.iterdir() if file.is_file()]
-    elif suffix_of(path) == ".mhd":
-        files = [path, *(file for file in (path.with_suffix(end) for end in (".raw", ".zraw")) if file.is_file())]
+    path, series = dataset_dir / record["image"], record.get("series")
+    if is_pattern(series):
+        files = [*slices_of(path, str(series)), *(file for file in [path / SPACING_FILE] if file.is_file())]
+    elif path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file())
+    else:
+        files = [path, *companions(path)]
     stats = [file.stat() for file in files]
+    listing = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)]
     return {
         "source": record["image"],
-        "series": record.get("series"),
+        "series": series,
         "size": sum(stat.st_size for stat in stats),
         "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
+        "files": hashlib.blake2b(repr(listing).encode(), digest_size=8).hexdigest() if len(files) > 1 else None,
         "spacing": None if spacing is None else [float(value) for value in spacing],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,27 @@ from .formats import MIN_SLICES, ImageHeader, UnusableImageError, first_line
 
 FILMS = {"CR", "DX", "MG", "PX", "RG", "IO"}
 GAP_TOLERANCE = 0.1
-MAX_TILT_DEGREES = 1.0
+MAX_TILT_DEGREES = 35.0
+MAX_REMEMBERED = 1 << 15
 TAGS = [
     "SOPClassUID", "Modality", "SeriesInstanceUID", "PatientID", "ImageType", "NumberOfFrames", "SamplesPerPixel",
     "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """The header of one DICOM image; ``position`` and ``orientation`` are empty where the header has none."""
+    """The header of one DICOM image; ``spacing`` (along x, y), ``position`` and ``orientation`` are empty if absent."""
 
     path: Path
     series: str
     patient: str
     modality: str
     shape: tuple[int, int]
-    spacing: tuple[float, float]
+    spacing: tuple[float, ...]
     position: tuple[float, ...]
     orientation: tuple[float, ...]
+    syntax: str
 
     @property
     def is_film(self) -> bool:
@@ -53,18 +56,23 @@ def is_dicom(path: Path) -> bool:
 
 
 def read_slice(path: Path) -> Slice:
-    """Read the header of one DICOM file up to its pixels.
+    """Read the header of one DICOM file up to its pixels; it is remembered as long as the file stays the same.
 
     Raises:
         UnusableImageError: the file is not a single grey image, with the reason.
     """
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(TAGS))
-        return _slice_from(path, header)
+        stat = path.stat()
+        return _read_slice(path, stat.st_size, stat.st_mtime_ns)
     except UnusableImageError:
         raise
     except Exception as error:  # pydicom raises many kinds on damaged headers; the file is lost, the reason is kept
         raise UnusableImageError(f"is not readable DICOM ({type(error).__name__}: {first_line(error)})") from error
+
+
+@lru_cache(MAX_REMEMBERED)  # the scan, the need of disk and the volume itself ask for the same headers
+def _read_slice(path: Path, size: int, mtime_ns: int) -> Slice:
+    return _slice_from(path, pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(TAGS)))
 
 
 def _slice_from(path: Path, header: pydicom.Dataset) -> Slice:
@@ -85,16 +93,17 @@ def _slice_from(path: Path, header: pydicom.Dataset) -> Slice:
         raise UnusableImageError("is a DICOM image in colour, not grey values")
     if "LOCALIZER" in [str(value).upper() for value in header.get("ImageType", []) or []]:
         raise UnusableImageError("is a localiser (scout view)")
-    spacing = _numbers(header, "PixelSpacing") or _numbers(header, "ImagerPixelSpacing") or (1.0, 1.0)
+    spacing = _numbers(header, "PixelSpacing") or _numbers(header, "ImagerPixelSpacing")
     return Slice(
         path=path,
         series=str(header.get("SeriesInstanceUID", "") or ""),
         patient=str(header.get("PatientID", "") or "").strip(),
         modality=modality,
         shape=(int(header.Columns), int(header.Rows)),
-        spacing=(spacing[1], spacing[0]),
+        spacing=spacing[::-1],
         position=_numbers(header, "ImagePositionPatient"),
         orientation=_numbers(header, "ImageOrientationPatient"),
+        syntax=pydicom.uid.UID(str(header.file_meta.get("TransferSyntaxUID", "not named"))).name,
     )
 
 
@@ -103,8 +112,8 @@ def _numbers(header: pydicom.Dataset, name: str) -> tuple[float, ...]:
     return tuple(float(number) for number in value) if value else ()
 
 
-def files_of_series(folder: Path, series: str) -> list[Path]:
-    """Return the files of one series in a folder, ordered along the slice normal.
+def slices_of_series(folder: Path, series: str) -> list[Slice]:
+    """Return the slices of one series in a folder, ordered along the slice normal.
 
     Raises:
         UnusableImageError: the series is absent or its slices do not form a volume.
@@ -120,7 +129,7 @@ def files_of_series(folder: Path, series: str) -> list[Path]:
     if not chosen:
         raise UnusableImageError(f"holds no image of the series {series}")
     check_series(chosen)
-    return [item.path for item in sort_slices(chosen)]
+    return sort_slices(chosen)
 
 
 def sort_slices(slices: Iterable[Slice]) -> list[Slice]:
@@ -131,19 +140,33 @@ def sort_slices(slices: Iterable[Slice]) -> list[Slice]:
 
 
 def _normal(item: Slice) -> np.ndarray:
-    return np.cross(item.orientation[:3], item.orientation[3:])
+    normal = np.cross(item.orientation[:3], item.orientation[3:])
+    return normal / np.linalg.norm(normal)
 
 
 def check_series(slices: list[Slice]) -> ImageHeader:
     """Return shape and spacing of the volume that the slices of a series form.
 
+    A tilted gantry is no obstacle (`straighten`): the distance of the slices is then that along their normal.
+
     Raises:
-        UnusableImageError: too few slices, slices without position, of different size or direction, missing, repeated
-            or at uneven distance, or a tilted gantry, with the numbers.
+        UnusableImageError: too few slices, slices of several patients, without position or spacing, of different size
+            or direction, missing, repeated, at uneven distance or shifted against each other, with the numbers.
     """
     if len(slices) < MIN_SLICES:
         noun = "slice" if len(slices) == 1 else "slices"
         raise UnusableImageError(f"has {len(slices)} {noun}, at least {MIN_SLICES} are needed")
+    _check_alike(slices)
+    ordered = sort_slices(slices)
+    gap = _check_gaps(ordered)
+    return ImageHeader((*ordered[0].shape, len(ordered)), (*ordered[0].spacing, gap))
+
+
+def _check_alike(slices: list[Slice]) -> None:
+    """Refuse slices of several patients, without position or spacing, or of different size, spacing or direction."""
+    patients = sorted({item.patient for item in slices})
+    if len(patients) > 1:
+        raise UnusableImageError(f"mixes slices of {len(patients)} patients, {patients[0]!r} and {patients[1]!r}")
     unplaced = [item for item in slices if len(item.position) != 3 or len(item.orientation) != 6]
     if unplaced:
         raise UnusableImageError(
@@ -152,16 +175,18 @@ def check_series(slices: list[Slice]) -> ImageHeader:
     shapes = sorted({item.shape for item in slices})
     if len(shapes) > 1:
         raise UnusableImageError(f"has slices of different size, {shapes[0]} and {shapes[1]}")
+    spacings = sorted({item.spacing for item in slices})
+    if any(len(spacing) != 2 or min(spacing) <= 0 for spacing in spacings):
+        raise UnusableImageError(f"has slices without a usable pixel spacing, {spacings[0] or 'none'}")
+    if not np.allclose(spacings[0], spacings, rtol=0.001):
+        raise UnusableImageError(f"has slices of different pixel spacing, {spacings[0]} and {spacings[-1]}")
     directions = np.array([item.orientation for item in slices])
     if np.abs(directions - directions[0]).max() > 0.01:
         raise UnusableImageError("has slices of different direction (several planes in one series)")
-    ordered = sort_slices(slices)
-    gap = _check_gaps(ordered)
-    return ImageHeader((*ordered[0].shape, len(ordered)), (*ordered[0].spacing, gap))
 
 
 def _check_gaps(ordered: list[Slice]) -> float:
-    """Return the distance of the slices in mm, or refuse repeated and uneven ones and a tilted gantry."""
+    """Return the distance of the slices in mm, or refuse repeated, uneven and shifted ones."""
     positions = np.array([item.position for item in ordered])
     along = positions @ _normal(ordered[0])
     repeats = Counter(np.round(along, 2).tolist())
@@ -179,10 +204,30 @@ def _check_gaps(ordered: list[Slice]) -> float:
         kind = "missing slices" if missing else "a variable distance of slices"
         start, stop = places[odd[0]], places[odd[0] + 1]
         problems.append(f"{kind} ({stop - start:.2f} mm from {start:.2f} to {stop:.2f} mm, usually {step:.2f} mm)")
-    path = positions[-1] - positions[0]
-    tilt = float(np.degrees(np.arccos(np.clip((along[-1] - along[0]) / np.linalg.norm(path), -1, 1))))
-    if tilt > MAX_TILT_DEGREES:
-        problems.append(f"a gantry tilt of {tilt:.1f} degrees")
+    problems += _shifts(positions, along, min(ordered[0].spacing))
     if problems:
         raise UnusableImageError("has " + " and ".join(problems))
     return step
+
+
+def _shifts(positions: np.ndarray, along: np.ndarray, pixel: float) -> list[str]:
+    """Return what is wrong with the line on which the slices lie: too tilted, or off by more than a pixel (mm)."""
+    path = positions[-1] - positions[0]
+    length = along[-1] - along[0]
+    tilt = float(np.degrees(np.arccos(np.clip(length / np.linalg.norm(path), -1, 1))))
+    if tilt > MAX_TILT_DEGREES:
+        return [f"a gantry tilt of {tilt:.1f} degrees, more than {MAX_TILT_DEGREES:g}"]
+    line = positions[0] + np.outer((along - along[0]) / length, path)
+    shift = float(np.linalg.norm(positions - line, axis=1).max())
+    return [f"slices shifted in their plane by up to {shift:.1f} mm"] if shift > pixel else []
+
+
+def series_affine(ordered: list[Slice]) -> np.ndarray:
+    """Return the 4x4 affine of ordered slices, voxel (x, y, slice) to RAS mm, sheared where the gantry was tilted."""
+    first, last = ordered[0], ordered[-1]
+    affine = np.eye(4)
+    affine[:3, 0] = np.array(first.orientation[:3]) * first.spacing[0]
+    affine[:3, 1] = np.array(first.orientation[3:]) * first.spacing[1]
+    affine[:3, 2] = np.subtract(last.position, first.position) / (len(ordered) - 1)
+    affine[:3, 3] = first.position
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,12 +16,15 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-NIFTI = (".nii.gz", ".nii")
-ITK = (".mhd", ".mha", ".nrrd")
+NIFTI = (".nii.gz", ".nii", ".hdr")
+ITK = (".mhd", ".mha", ".nrrd", ".nhdr")
 NUMPY = (".npy",)
-PICTURES = (".png", ".jpg", ".jpeg")
+TIFF = (".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", *TIFF)
 SUFFIXES = (*NIFTI, *ITK, *NUMPY, *PICTURES)
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
+DATA_OF = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz"), ".hdr": (".img",)}
+SPACING_FILE = "spacing.txt"
 MIN_SLICES = 8
 MAX_SHEAR_DEGREES = 1.0
 NIFTI_INTENT_LABEL = 1002
@@ -54,6 +57,34 @@ def stem_of(path: Path) -> str:
     """Return the file name without its image suffix."""
     suffix = suffix_of(path)
     return path.name[: -len(suffix)] if suffix in SUFFIXES else path.name
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the files beside an image file that belong to it: the data of a header, the spacing of a bare array."""
+    suffix = suffix_of(path)
+    others = [path.with_suffix(end) for end in DATA_OF.get(suffix, ())]
+    if suffix in (*NUMPY, *TIFF):
+        others.append(path.with_name(SPACING_FILE))
+    return [file for file in others if file.is_file()]
+
+
+def spacing_in(folder: Path) -> tuple[float, ...] | None:
+    """Return mm per axis from ``spacing.txt``, which gives it for the volumes of a folder that do not say it.
+
+    Raises:
+        UnusableImageError: the file does not hold three positive numbers.
+    """
+    file = folder / SPACING_FILE
+    if not file.is_file():
+        return None
+    text = file.read_text(errors="replace").strip()
+    try:
+        spacing = tuple(float(number) for number in text.replace(",", " ").split())
+    except ValueError:
+        spacing = ()
+    if len(spacing) != 3 or not all(0 < number < float("inf") for number in spacing):
+        raise UnusableImageError(f"lies beside a {SPACING_FILE} that reads {text[:40]!r}, not three numbers in mm")
+    return spacing
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -96,6 +127,8 @@ def check_shape(shape: Sequence[int]) -> tuple[int, ...]:
 
 def _nifti(path: Path) -> ImageHeader:
     image: Any = nib.load(path)
+    if not issubclass(type(image), nib.Nifti1Pair):
+        raise UnusableImageError("is an Analyze file, whose header does not tell left from right; convert it to NIfTI")
     header = image.header
     dtype = header.get_data_dtype()
     if dtype.fields or dtype.kind == "c":
@@ -104,13 +137,13 @@ def _nifti(path: Path) -> ImageHeader:
         raise UnusableImageError("is a label map according to its header (intent code 1002)")
     shape = check_shape(image.shape)
     _check_affine(image.affine)
-    _check_length(path, image.dataobj.offset + prod(image.shape) * dtype.itemsize)
+    _check_length(Path(image.file_map["image"].filename), image.dataobj.offset + prod(image.shape) * dtype.itemsize)
     spacing = np.linalg.norm(image.affine[:3, :3], axis=0)[: len(shape)]
     return ImageHeader(shape, tuple(float(value) for value in spacing))
 
 
 def _check_affine(affine: np.ndarray) -> None:
-    """Refuse an affine that is not a rotation with spacings: singular, not finite or sheared."""
+    """Refuse an affine (3x3 part or more) that is not a rotation with spacings: singular, not finite or sheared."""
     matrix = np.asarray(affine, dtype=float)[:3, :3]
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:
         raise UnusableImageError("has no usable orientation: the affine of its header is singular or not finite")
@@ -156,6 +189,8 @@ def _itk(path: Path) -> ImageHeader:
     shape = [reader.GetDimensions(axis) for axis in range(reader.GetNumberOfDimensions())]
     spacing = [reader.GetSpacing(axis) for axis in range(len(shape))]
     usable = check_shape(shape)
+    if len(usable) == 3:
+        _check_affine(np.array([reader.GetDirection(axis)[:3] for axis in range(3)]).T * spacing[:3])
     return ImageHeader(usable, tuple(float(value) for value in spacing[: len(usable)]))
 
 
@@ -163,8 +198,12 @@ def _numpy(path: Path) -> ImageHeader:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype.kind not in "biuf":
         raise UnusableImageError(f"holds values of type {array.dtype}, not grey values")
-    shape = check_shape(array.shape)
-    return ImageHeader(shape, (1.0,) * len(shape))
+    return _without_spacing(path, array.shape)
+
+
+def _without_spacing(path: Path, shape: Sequence[int]) -> ImageHeader:
+    shape = check_shape(shape)
+    return ImageHeader(shape, (spacing_in(path.parent) if len(shape) == 3 else None) or (1.0,) * len(shape))
 
 
 def _picture(path: Path) -> ImageHeader:
@@ -179,7 +218,17 @@ def _picture(path: Path) -> ImageHeader:
                 and not is_grey(picture)
             ):
                 raise UnusableImageError(f"is a colour picture ({picture.mode}), not grey values")
-            return ImageHeader(check_shape(picture.size), (1.0, 1.0))
+            sizes = [picture.size, *(page.size for page in further_pages(picture))]
+            if other := set(sizes) - {sizes[0]}:
+                raise UnusableImageError(f"has pages of different size, {sizes[0]} and {min(other)}")
+            return _without_spacing(path, sizes[0] if len(sizes) == 1 else (*sizes[0], len(sizes)))
+
+
+def further_pages(picture: Image.Image) -> Iterator[Image.Image]:
+    """Yield the pages of a TIFF file after the first; each is the same object, moved on."""
+    for page in range(1, getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1):
+        picture.seek(page)
+        yield picture
 
 
 def is_grey(picture: Image.Image) -> bool:

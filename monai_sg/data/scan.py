@@ -5,32 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from tqdm import tqdm
-
-from .dicom import Slice, check_series, is_dicom, read_slice
-from .formats import ARCHIVES, SUFFIXES, UnusableImageError, read_header, stem_of, suffix_of
-from .naming import PLACEHOLDERS, compile_pattern, label_reason, patient_in, unique_ids
+from .formats import SPACING_FILE, SUFFIXES
+from .inspection import Found, Skipped, inspect_files, without_spacing
+from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids
 from .records import SPLITS, Datalist
 from .splits import FRACTIONS, split_by_patient
+from .stacks import is_pattern
 
 logger = logging.getLogger(__name__)
-
-NUM_THREADS = 8
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A usable image: path relative to the folder, short name, number of axes, patient (may be empty) and series."""
-
-    path: PurePosixPath
-    stem: str
-    num_axes: int
-    patient: str = ""
-    series: str = ""
 
 
 def open_datalist(
@@ -79,15 +63,16 @@ def scan_folder(
 ) -> Datalist:
     r"""Find all images in a folder and its subfolders (links are followed) and split them by patient.
 
-    Headers are read, voxels are not. Volumes: NIfTI, MHD, MHA, NRRD, npy and DICOM series; pictures: PNG, JPEG and
-    DICOM films. A patient is what ``patient_pattern`` finds, else the PatientID of DICOM, else each image counts as
-    its own.
+    Headers are read, voxels are not. Volumes: NIfTI, MHD, MHA, NRRD, npy, TIFF of several pages, DICOM series, and
+    folders of numbered PNG or TIFF slices (`find_stacks`; only if ``spatial_dims`` is 3 or ``spacing.txt`` lies in the
+    folder); pictures: PNG, JPEG, TIFF and DICOM films. A patient is what ``patient_pattern`` finds, else the PatientID
+    of DICOM, else each image counts as its own.
 
     Args:
         dataset_dir: the folder.
         seed: of the split.
-        patient_pattern: regular expression that finds the patient in an image's relative path, with the name in its
-            first group, for example ``r"(LIDC-IDRI-\d+)"``.
+        patient_pattern: regular expression that finds the patient in an image's relative path (that of a stack ends in
+            its pattern, ``exam/p1_*.png``), with the name in its first group, for example ``r"(LIDC-IDRI-\d+)"``.
         fractions: shares of patients for training, validation and test.
         progress: show a bar.
         spatial_dims: 2 or 3 to use only such images; ``None`` takes volumes, or pictures where there is no volume.
@@ -109,7 +94,7 @@ def scan_folder(
     return Datalist(**splits, skipped=skipped)
 
 
-def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[list[_Found], list[dict[str, str]]]:
+def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[list[Found], Skipped]:
     """Return the usable images and what was left out; raise if there is nothing to use."""
     if not dataset_dir.is_dir():
         raise FileNotFoundError(
@@ -118,7 +103,7 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
     paths = sorted(walk_files(dataset_dir))
     if not paths:
         raise ValueError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
-    found, skipped = _inspect(dataset_dir, paths, progress)
+    found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress)
     found, others = _of_one_kind(found, spatial_dims)
     skipped = sorted([*skipped, *others], key=lambda item: item["path"])
     if not found:
@@ -126,6 +111,11 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
         raise ValueError(
             f"None of the {len(paths)} files in {dataset_dir} can be used as an image. "
             f"{reasons or 'No file has a known format'}. Known formats: {', '.join(SUFFIXES)} and DICOM."
+        )
+    if bare := without_spacing(dataset_dir, found):
+        logger.warning(
+            f"No spacing is known for {len(bare)} of {len(found)} volumes, such as {bare[0].path}: 1 mm is taken. "
+            f"Write it in mm along the three axes, such as '0.7 0.7 2.5', to {SPACING_FILE} in their folder."
         )
     return found, skipped
 
@@ -143,58 +133,7 @@ def walk_files(folder: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in names if not name.startswith("."))
 
 
-def _inspect(dataset_dir: Path, paths: list[Path], progress: bool) -> tuple[list[_Found], list[dict[str, str]]]:
-    """Look at every file; DICOM files are collected and judged series by series."""
-    found: list[_Found] = []
-    skipped: list[dict[str, str]] = []
-    series: dict[tuple[str, str], list[Slice]] = {}
-    with ThreadPoolExecutor(NUM_THREADS) as pool:
-        results = pool.map(lambda path: _inspect_file(dataset_dir, path), paths)
-        for path, result in tqdm(zip(paths, results, strict=True), "Scanning", len(paths), disable=not progress):
-            relative = PurePosixPath(path.relative_to(dataset_dir).as_posix())
-            if isinstance(result, _Found):
-                found.append(result)
-            elif isinstance(result, Slice) and result.is_film:
-                found.append(_Found(relative, _dicom_stem(path), 2, result.patient))
-            elif isinstance(result, Slice):
-                series.setdefault((str(relative.parent), result.series), []).append(result)
-            elif result:
-                skipped.append({"path": str(relative), "reason": result})
-    for (folder, name), slices in sorted(series.items()):
-        try:
-            check_series(slices)
-        except UnusableImageError as error:
-            skipped.append({"path": folder, "reason": f"{slices[0].modality} series {name} {error}"})
-            continue
-        stem = "_".join(PurePosixPath(folder).parts)
-        if sum(other == folder for other, _ in series) > 1:
-            stem = f"{stem}_{name.rsplit('.', 1)[-1]}"
-        found.append(_Found(PurePosixPath(folder), stem, 3, slices[0].patient, name))
-    return sorted(found, key=lambda item: (str(item.path), item.series)), skipped
-
-
-def _inspect_file(dataset_dir: Path, path: Path) -> _Found | Slice | str | None:
-    """Return a usable image, a DICOM slice, the reason why the file is left out, or ``None`` for other files."""
-    relative = PurePosixPath(path.relative_to(dataset_dir).as_posix())
-    suffix = suffix_of(path)
-    try:
-        if suffix in SUFFIXES:
-            reason = label_reason(relative, stem_of(path))
-            return reason or _Found(relative, stem_of(path), len(read_header(path).shape))
-        if suffix in ARCHIVES:
-            return "is an archive; unpack it first"
-        if path.name.upper() != "DICOMDIR" and is_dicom(path):
-            return label_reason(relative, "") or read_slice(path)
-    except UnusableImageError as error:
-        return str(error)
-    return None
-
-
-def _dicom_stem(path: Path) -> str:
-    return path.stem if path.suffix.lower() in (".dcm", ".dicom", ".ima") else path.name
-
-
-def _of_one_kind(found: list[_Found], spatial_dims: int | None) -> tuple[list[_Found], list[dict[str, str]]]:
+def _of_one_kind(found: list[Found], spatial_dims: int | None) -> tuple[list[Found], Skipped]:
     """Keep images of one number of axes: the wanted one, else volumes where there are any."""
     if not found:
         return [], []
@@ -204,13 +143,14 @@ def _of_one_kind(found: list[_Found], spatial_dims: int | None) -> tuple[list[_F
     return [item for item in found if item.num_axes == wanted], others
 
 
-def _records(found: list[_Found], folder_name: str, patient_pattern: str | None) -> list[dict[str, str]]:
+def _records(found: list[Found], folder_name: str, patient_pattern: str | None) -> list[dict[str, str]]:
     """Give each image its id and patient."""
     ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
     pattern = compile_pattern(patient_pattern) if patient_pattern else None
     records, unknown = [], []
     for item, name in zip(found, ids, strict=True):
-        patient = patient_in(str(item.path), pattern) if pattern else None
+        path = item.path / item.series if is_pattern(item.series) else item.path
+        patient = patient_in(str(path), pattern) if pattern else None
         if not patient and item.patient.lower() not in PLACEHOLDERS:
             patient = item.patient
         if not patient:

@@ -14,10 +14,24 @@ import torch
 from monai.data.image_reader import ImageReader, ITKReader, NibabelReader, NumpyReader, PILReader
 from monai.data.meta_tensor import MetaTensor
 from monai.transforms.spatial.array import Orientation, Spacing
-from PIL import Image
 
-from .dicom import files_of_series
-from .formats import ITK, NIFTI, NUMPY, SUFFIXES, UnusableImageError, check_shape, suffix_of
+from .dicom import Slice, check_series, is_dicom, read_slice, series_affine, slices_of_series
+from .formats import (
+    ITK,
+    NIFTI,
+    NUMPY,
+    SUFFIXES,
+    TIFF,
+    ImageHeader,
+    UnusableImageError,
+    check_shape,
+    first_line,
+    read_header,
+    spacing_in,
+    suffix_of,
+)
+from .shear import straighten
+from .stacks import is_pattern, read_stack, read_tiff, stack_header, to_grey
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +63,15 @@ class Volume:
 def read_volume(source: Path, series: str | None = None, spacing: Sequence[float] | None = None) -> Volume:
     """Read one image and bring it to canonical form.
 
-    Volumes are turned (axes permuted and flipped, never interpolated) to RAS. ``.npy`` arrays have no header and are
-    taken as they are, at 1 mm. Pictures have the axes (x, y), y downwards, at 1 mm. DICOM values are in the units of
-    their rescale slope and intercept (HU for CT); films with inverted grey values (MONOCHROME1) are inverted.
+    Volumes are turned (axes permuted and flipped) to RAS; only slices of a tilted gantry are interpolated, within
+    their plane. ``.npy`` arrays have no header and are taken as they are. Pictures have the axes (x, y), y downwards,
+    at 1 mm; stacks of them are axial slices as they are shown. The spacing of arrays and stacks is 1 mm, or that in
+    ``spacing.txt`` beside them. DICOM values are in the units of their rescale slope and intercept (HU for CT); films
+    with inverted grey values (MONOCHROME1) are inverted.
 
     Args:
-        source: an image file, or a folder of DICOM files.
-        series: SeriesInstanceUID of the wanted series in the folder.
+        source: an image file, or a folder of DICOM files or pictures.
+        series: which one in the folder: a SeriesInstanceUID, or the pattern of a stack such as ``slice_*.png``.
         spacing: mm per axis to resample to (linear); native spacing if ``None``.
 
     Raises:
@@ -74,31 +90,73 @@ def read_volume(source: Path, series: str | None = None, spacing: Sequence[float
     return Volume(array, affine, tuple(round(float(value), 6) for value in distances), scale, offset)
 
 
+def header_of(source: Path, series: str | None = None) -> ImageHeader:
+    """Return shape and spacing of an image as stored, from headers only.
+
+    Args:
+        source: as in `read_volume`.
+        series: as in `read_volume`.
+
+    Raises:
+        UnusableImageError: the image cannot be used, with the reason.
+    """
+    if source.is_dir() and is_pattern(series):
+        return stack_header(source, series or "")
+    if source.is_dir():
+        return check_series(slices_of_series(source, series or ""))
+    if suffix_of(source) not in SUFFIXES and is_dicom(source):
+        film = read_slice(source)
+        return ImageHeader(film.shape, film.spacing or (1.0, 1.0))
+    return read_header(source)
+
+
 def _load(source: Path, series: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the image as float32 and its 4x4 affine, voxel to RAS mm."""
+    if source.is_dir() and is_pattern(series):
+        return read_stack(source, series or "")
     if source.is_dir():
-        return _from_dicom(files_of_series(source, series or ""))
+        return _from_series(slices_of_series(source, series or ""))
     suffix = suffix_of(source)
     if suffix not in SUFFIXES:
-        return _from_dicom([source])
-    readers: dict[str, ImageReader] = {
-        **dict.fromkeys(NIFTI, NibabelReader()),
-        **dict.fromkeys(ITK, ITKReader()),
-        **dict.fromkeys(NUMPY, NumpyReader()),
-    }
-    reader = readers.get(suffix, PILReader(converter=_to_grey))
-    return _canonical(*reader.get_data(reader.read(source)))
+        return _from_film(source)
+    if suffix in TIFF:
+        return read_tiff(source)
+    if suffix in NUMPY:
+        values, _ = _canonical(*_read(NumpyReader(), source))
+        spacing = spacing_in(source.parent) if values.ndim == 3 else None
+        return values, np.diag([*(spacing or (1.0, 1.0, 1.0)), 1.0])
+    readers = {**dict.fromkeys(NIFTI, NibabelReader()), **dict.fromkeys(ITK, ITKReader())}
+    return _canonical(*_read(readers.get(suffix, PILReader(converter=to_grey)), source))
 
 
-def _from_dicom(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Read slices, given in order, or one film, with ITK: it applies slope and intercept and inverts MONOCHROME1."""
-    names = [str(file) for file in files]
-    array, meta = ITKReader().get_data(itk.imread(names if len(names) > 1 else names[0], itk.F))
-    return _canonical(array if len(names) > 1 else array.reshape(array.shape[:2]), meta)
+def _read(reader: ImageReader, source: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    return reader.get_data(reader.read(source))
 
 
-def _to_grey(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode in ("L", "F", "I") or picture.mode.startswith("I;16") else picture.convert("L")
+def _from_series(slices: list[Slice]) -> tuple[np.ndarray, np.ndarray]:
+    """Read slices, given in order, with ITK, which applies the slope and intercept of each."""
+    names = [str(item.path) for item in slices]
+    try:
+        array = itk.array_from_image(itk.imread(names, itk.F)).T
+    except RuntimeError as error:
+        raise UnusableImageError(_unreadable(slices, error)) from error
+    return straighten(array, series_affine(slices))
+
+
+def _unreadable(slices: list[Slice], error: RuntimeError) -> str:
+    """Return why a series cannot be read: the first slice that ITK refuses and how it is compressed."""
+    for item in slices:
+        try:
+            itk.imread(str(item.path), itk.F)
+        except RuntimeError:
+            return f"cannot be read: slice {item.path.name} is damaged or compressed in an unknown way ({item.syntax})"
+    return f"cannot be read (RuntimeError: {first_line(error)})"
+
+
+def _from_film(source: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read one DICOM film with ITK, which inverts MONOCHROME1."""
+    array, meta = ITKReader().get_data(itk.imread(str(source), itk.F))
+    return _canonical(array.reshape(array.shape[:2]), meta)
 
 
 def _canonical(array: np.ndarray, meta: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,8 @@ WriteSeries = Callable[..., str]
 def write_series() -> WriteSeries:
     """Write a RAS volume in HU as an axial series; returns its SeriesInstanceUID.
 
-    ``positions`` are mm along z, one per slice; files are named so that their order is not the order of the slices.
+    ``positions`` are mm along z, one per slice; ``affine`` (RAS, spacing 2, 3, 4) places an oblique series instead.
+    Files are named so that their order is not the order of the slices.
     """
 
     def write(
@@ -60,6 +61,7 @@ def write_series() -> WriteSeries:
         patient: str = "P1",
         suffix: str = ".dcm",
         tilt_mm: float = 0.0,
+        affine: np.ndarray | None = None,
         **tags: object,
     ) -> str:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +70,12 @@ def write_series() -> WriteSeries:
             z = 4.0 * index if positions is None else positions[index]
             pixels = array[::-1, ::-1, index].T  # RAS to rows (towards posterior) of columns (towards left)
             header = _slice(pixels, (0.0, tilt_mm * index, z), (1, 0, 0, 0, 1, 0))
+            if affine is not None:
+                lps = np.diag([-1, -1, 1, 1]) @ affine
+                corner = lps @ [array.shape[0] - 1, array.shape[1] - 1, index, 1]
+                header.ImagePositionPatient = [round(float(number), 9) for number in corner[:3]]
+                directions = -lps[:3, :2] / [2, 3]
+                header.ImageOrientationPatient = [round(float(number), 9) for number in directions.T.ravel()]
             header.SeriesInstanceUID, header.PatientID, header.Modality = series, patient, "CT"
             for name, value in tags.items():
                 setattr(header, name, value)

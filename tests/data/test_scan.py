@@ -100,13 +100,15 @@ def test_series_in_one_folder_are_kept_apart(tmp_path: Path, write_series: Write
             "(2 at 8.00 mm) and missing slices (8.00 mm",
         ),
         ({"positions": [0, 0, 0, 4, 4, 4, 8, 8, 8]}, "3 images at each of 3 positions"),
-        ({"tilt_mm": 1.0}, "gantry tilt of 14.0 degrees"),
+        ({"tilt_mm": 4.0}, "gantry tilt of 45.0 degrees, more than 35"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localiser"),
         ({"NumberOfFrames": 5}, "multi-frame DICOM file (5 frames)"),
         ({"Modality": "SEG"}, "segmentation (SEG)"),
         ({"Modality": "RTDOSE"}, "RTDOSE"),
         ({"SamplesPerPixel": 3}, "colour"),
         ({"ImagePositionPatient": None}, "9 of 9 slices without position"),
+        ({"PixelSpacing": None}, "without a usable pixel spacing, none"),
+        ({"PixelSpacing": [0, 1]}, "without a usable pixel spacing, (1.0, 0.0)"),
     ],
 )
 def test_series_left_out(tmp_path: Path, write_series: WriteSeries, arguments: dict[str, object], reason: str) -> None:

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
-import itk
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
-from monai_sg.data.formats import UnusableImageError
+from monai_sg.data.formats import UnusableImageError, read_header
 from monai_sg.data.volumes import quantise, read_volume
 
 from .conftest import INTERCEPT, WriteSeries, ct_like, write_nifti
+
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @pytest.mark.parametrize("axes", ["RAS", "LPS", "LSA", "RPS", "AIL", "SPL"])
@@ -38,15 +41,121 @@ def test_dicom_is_hounsfield_in_ras(tmp_path: Path, write_series: WriteSeries) -
     assert volume.spacing == (2.0, 3.0, 4.0)
 
 
-@pytest.mark.parametrize("suffix", [".mhd", ".mha", ".nrrd"])
-def test_itk_formats(tmp_path: Path, suffix: str) -> None:
-    array = ct_like()
-    image = itk.image_from_array(np.ascontiguousarray(array[::-1, ::-1].transpose(2, 1, 0)))
-    image.SetSpacing([2.0, 3.0, 4.0])
-    itk.imwrite(image, str(tmp_path / f"a{suffix}"))
-    volume = read_volume(tmp_path / f"a{suffix}")
+def _oblique() -> np.ndarray:
+    """Return an affine, voxel to RAS mm, of spacing 2, 3 and 4 mm, turned about two axes."""
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xz", [12, -7], degrees=True).as_matrix() * [2, 3, 4]
+    affine[:3, 3] = [-50.0, 20.0, 300.0]
+    return affine
+
+
+def _nifti(path: Path, array: np.ndarray, affine: np.ndarray, axes: str = "RAS", endianness: str = "<") -> Path:
+    kind = nib.Nifti1Pair if path.suffix == ".hdr" else nib.Nifti1Image
+    image = kind(array, affine, nib.Nifti1Header(endianness=endianness))
+    image.set_data_dtype(array.dtype.newbyteorder(endianness))
+    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axes)))
+    nib.save(image.as_reoriented(turn), path)
+    return path
+
+
+def _nrrd(path: Path, array: np.ndarray, affine: np.ndarray, space: str) -> Path:
+    """Write the axes in the order z, x, y, with the data in a file of its own for ``.nhdr``."""
+    turned, placed = array.transpose(2, 0, 1), (affine if space.startswith("right") else LPS @ affine)[:3]
+    data = turned.astype("<f4").tobytes(order="F")
+    lines = [
+        "NRRD0005",
+        "type: float",
+        "dimension: 3",
+        f"space: {space}",
+        f"sizes: {' '.join(map(str, turned.shape))}",
+        "space directions: " + " ".join(f"({','.join(map(repr, map(float, placed[:, axis])))})" for axis in (2, 0, 1)),
+        "kinds: domain domain domain",
+        "endian: little",
+        "encoding: raw",
+        f"space origin: ({','.join(map(repr, map(float, placed[:, 3])))})",
+    ]
+    if path.suffix == ".nhdr":
+        path.with_suffix(".raw").write_bytes(data)
+        path.write_text("\n".join([*lines, f"data file: {path.with_suffix('.raw').name}", ""]))
+    else:
+        path.write_bytes("\n".join([*lines, "", ""]).encode() + data)
+    return path
+
+
+def _meta_image(path: Path, array: np.ndarray, affine: np.ndarray) -> Path:
+    placed = (LPS @ affine)[:3]
+    lengths = np.linalg.norm(placed[:, :3], axis=0)
+    lines = [
+        "ObjectType = Image",
+        "NDims = 3",
+        "BinaryData = True",
+        "BinaryDataByteOrderMSB = False",
+        "TransformMatrix = " + " ".join(repr(float(number)) for number in (placed[:, :3] / lengths).T.ravel()),
+        "Offset = " + " ".join(repr(float(number)) for number in placed[:, 3]),
+        "ElementSpacing = " + " ".join(repr(float(number)) for number in lengths),
+        f"DimSize = {' '.join(map(str, array.shape))}",
+        "ElementType = MET_UCHAR",
+        "ElementDataFile = " + ("LOCAL" if path.suffix == ".mha" else path.with_suffix(".raw").name),
+        "",
+    ]
+    data = array.astype(np.uint8).tobytes(order="F")
+    if path.suffix == ".mhd":
+        path.with_suffix(".raw").write_bytes(data)
+    path.write_bytes("\n".join(lines).encode() + (data if path.suffix == ".mha" else b""))
+    return path
+
+
+WAYS: dict[str, Callable[[Path, np.ndarray, np.ndarray], Path]] = {
+    "nifti": lambda folder, *image: _nifti(folder / "a.nii.gz", *image),
+    "nifti in LSA": lambda folder, *image: _nifti(folder / "a.nii", *image, axes="LSA"),
+    "big-endian nifti in AIL": lambda folder, *image: _nifti(folder / "a.nii", *image, axes="AIL", endianness=">"),
+    "nifti pair": lambda folder, *image: _nifti(folder / "a.hdr", *image, axes="LPS"),
+    "nrrd in RAS": lambda folder, *image: _nrrd(folder / "a.nrrd", *image, space="right-anterior-superior"),
+    "nrrd in LPS": lambda folder, *image: _nrrd(folder / "a.nrrd", *image, space="left-posterior-superior"),
+    "detached nrrd": lambda folder, *image: _nrrd(folder / "a.nhdr", *image, space="left-posterior-superior"),
+    "mha": lambda folder, *image: _meta_image(folder / "a.mha", *image),
+    "mhd": lambda folder, *image: _meta_image(folder / "a.mhd", *image),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_format_gives_the_same_volume(tmp_path: Path, way: str) -> None:
+    array = np.random.default_rng(0).integers(0, 255, (12, 10, 9)).astype(np.int16)
+    path = WAYS[way](tmp_path, array, _oblique())
+    header = read_header(path)
+    assert sorted(header.spacing) == pytest.approx([2, 3, 4])
+    assert sorted(header.shape) == [9, 10, 12]
+    volume = read_volume(path)
     np.testing.assert_array_equal(volume.array, array)
-    assert volume.spacing == (2.0, 3.0, 4.0)
+    assert volume.spacing == (2, 3, 4)
+    np.testing.assert_allclose(volume.affine, _oblique(), atol=1e-4)
+
+
+def test_oblique_dicom_gives_the_same_volume(tmp_path: Path, write_series: WriteSeries) -> None:
+    volume = read_volume(tmp_path, write_series(tmp_path, ct_like(), affine=_oblique()))
+    np.testing.assert_array_equal(volume.array, ct_like())
+    np.testing.assert_allclose(volume.affine, _oblique(), atol=1e-6)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if "nifti" not in way])
+def test_sheared_axes_are_refused(tmp_path: Path, way: str) -> None:
+    affine = _oblique()
+    affine[:3, 2] += affine[:3, 1] * 0.4
+    with pytest.raises(UnusableImageError, match=r"sheared axes \(16.* degrees"):
+        read_header(WAYS[way](tmp_path, ct_like(), affine))
+
+
+def test_headers_without_data_or_direction_are_refused(tmp_path: Path) -> None:
+    _nifti(tmp_path / "pair.hdr", ct_like(), np.eye(4))
+    (tmp_path / "pair.img").write_bytes((tmp_path / "pair.img").read_bytes()[:-10])
+    with pytest.raises(UnusableImageError, match="is cut short: 2150 of 2160 bytes"):
+        read_header(tmp_path / "pair.hdr")
+    (tmp_path / "pair.img").unlink()
+    with pytest.raises(UnusableImageError, match=r"cannot be read .*pair\.img"):
+        read_header(tmp_path / "pair.hdr")
+    nib.save(nib.AnalyzeImage(ct_like(), np.eye(4)), tmp_path / "analyze.img")
+    with pytest.raises(UnusableImageError, match="does not tell left from right; convert it to NIfTI"):
+        read_header(tmp_path / "analyze.hdr")
 
 
 def test_numpy_is_taken_as_it_is(tmp_path: Path) -> None:
