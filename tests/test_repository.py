@@ -182,7 +182,7 @@ def test_wheel_lists_every_package() -> None:
 
 def test_requirements_are_ranges_and_their_pins_are_tested() -> None:
     lines = _options()["options"]["install_requires"].split("\n")
-    for extra in ("test", "dev"):
+    for extra in ("test", "dev", "benchmarks"):
         lines += _options()["options.extras_require"][extra].split("\n")
     assert [line for line in lines if "==" in line] == []
     assert {re.split(r"[<>=!~ ]", line)[0] for line in lines if line} == set(_pins())

@@ -33,11 +33,12 @@ class Chain:
 
     Args:
         bundle: name of the bundle.
-        overrides: id to value; each goes to every config that has the id.
+        overrides: id to value; each goes to every config that has the id. ``preset`` names an overlay that is laid
+            over every config before the other overrides.
         stages: configs to run, in order.
 
     Raises:
-        ValueError: a stage is unknown, or an override is in none of the configs.
+        ValueError: a stage or the preset is unknown, or an override is in none of the configs.
     """
 
     def __init__(self, bundle: str, overrides: Mapping[str, Any], stages: Sequence[str] = STAGES) -> None:
@@ -47,6 +48,7 @@ class Chain:
         self.root = bundle_root(bundle)
         self.stages = tuple(stages)
         self.overrides = dict(overrides)
+        self.preset = self._preset(self.overrides.pop("preset", "default"))
         self._own = {stage: self._of(stage) for stage in stages}
         for name in self.overrides:
             if not any(name in own for own in self._own.values()):
@@ -56,10 +58,19 @@ class Chain:
         """Return the path of a stage's config."""
         return self.root / "configs" / f"{stage}.json"
 
+    def _preset(self, name: str) -> tuple[Path, ...]:
+        """Return the overlay of a preset, if it has one."""
+        found = {path.stem.removeprefix("preset_"): path for path in self.config("train").parent.glob("preset_*.json")}
+        if name == "default":
+            return ()
+        if name not in found:
+            raise ValueError(f"preset {name!r} is unknown; take one of {', '.join(['default', *sorted(found)])}.")
+        return (found[name],)
+
     def _of(self, stage: str) -> dict[str, Any]:
         """Return the overrides whose ids the config of a stage has."""
         parser = ConfigParser()
-        parser.read_config(str(self.config(stage)))
+        parser.read_config([str(path) for path in (self.config(stage), *self.preset)])
         return {name: value for name, value in self.overrides.items() if name.replace("#", "::") in parser}
 
     def commands(self) -> list[str]:
@@ -67,13 +78,14 @@ class Chain:
         lines = []
         for stage, own in self._own.items():
             flags = [f"--{name} {shlex.quote(str(value))}" for name, value in own.items()]
-            config = shlex.quote(str(self.config(stage)))
+            files = [str(path) for path in (self.config(stage), *self.preset)]
+            config = shlex.quote(files[0] if len(files) == 1 else str(files))
             lines.append(" ".join(["python -m monai.bundle run --config_file", config, *flags]))
         return lines
 
     def workflow(self, stage: str, *overlays: str, **more: Any) -> CheckedWorkflow:
         """Return the initialised workflow of a stage, with overlays that lie beside its config."""
-        files = [self.config(stage), *(self.config(overlay) for overlay in overlays)]
+        files = [self.config(stage), *self.preset, *(self.config(overlay) for overlay in overlays)]
         return initialised_workflow(files, {**self._own[stage], **more}, None if stage == "discover" else "train")
 
     def run(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, scaled
 from ..discovery.neighbours import nearest
 from ..engines.embedding_stage import Features
 from ..reports.neighbours import Example, neighbour_montage
@@ -42,20 +43,20 @@ def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **o
     what = "scans" if features.boxes is None else "boxes"
     levels = " + ".join(map(str, features.channels))
     lines = ["", f"features {get('embedding').path}: {count} {what}, {width} = {levels} values each"]
-    picture = draw_neighbours(Path(output) / "neighbours.png", features, get("cache"), tuple(get("intensity_range")))
+    picture = draw_neighbours(Path(output) / "neighbours.png", features, get("cache"), get("intensity_range"))
     workflow.finalize()
     lines.append("no picture: there are no two scans" if picture is None else f"picture  {picture}")
     return "\n".join(lines)
 
 
-def draw_neighbours(path: Path, found: Features, cache: VolumeCache, window: tuple[float, float]) -> Path | None:
+def draw_neighbours(path: Path, found: Features, cache: VolumeCache, intensity_range: IntensityRange) -> Path | None:
     """Draw up to 8 rows: an image or box and the 5 nearest of other images, by standardised features.
 
     Args:
         path: the PNG file.
         found: features.
         cache: the images.
-        window: values shown as black and as white.
+        intensity_range: physical values shown as black and as white, or a window per image.
 
     Returns:
         ``path``, or ``None`` if there is a single image.
@@ -70,15 +71,15 @@ def draw_neighbours(path: Path, found: Features, cache: VolumeCache, window: tup
     for row in chosen:
         others = np.flatnonzero(ids != ids[row])
         distance, index = nearest(rows[row : row + 1], rows[others], min(NEIGHBOURS, len(others)))
-        near.append([_example(found, int(other), cache) for other in others[index[0].numpy()]])
+        near.append([_example(found, int(other), cache, intensity_range) for other in others[index[0].numpy()]])
         distances.append(distance[0].tolist())
     title = "Nearest in feature space (Euclidean distance d of standardised features)"
-    queries = [_example(found, row, cache) for row in chosen]
-    return neighbour_montage(path, queries, near, distances, title, window=window)
+    queries = [_example(found, row, cache, intensity_range) for row in chosen]
+    return neighbour_montage(path, queries, near, distances, title, window=(0.0, 1.0))
 
 
-def _example(found: Features, row: int, cache: VolumeCache) -> Example:
-    """Return an image or box as it went into the network, in physical units."""
+def _example(found: Features, row: int, cache: VolumeCache, intensity_range: IntensityRange) -> Example:
+    """Return an image or box as it went into the network."""
     name, entry = found.ids[row], cache.entry(found.ids[row])
     if found.boxes is None:
         image, edges = cache.overview(name, found.size), np.asarray(entry.shape)
@@ -87,4 +88,5 @@ def _example(found: Features, row: int, cache: VolumeCache) -> Example:
         image, edges = cache.read_box(name, box.tolist(), found.size), box[:, 1] - box[:, 0]
     spacing = edges * np.asarray(entry.spacing) / np.asarray(found.size)
     label = "" if found.labels is None else found.classes[found.labels[row]]
+    image = scaled(torch.from_numpy(image), cache.window(name, intensity_range)).numpy()
     return Example(name, image, tuple(spacing.tolist()), label)

@@ -34,17 +34,17 @@ def draw_all(chain: Chain, folder: Path) -> list[Path]:
     labels = sorted({round(step * (table.num_classes - 1) / (CLASSES - 1)) for step in range(CLASSES)})
     rows = read_json(output / "discover" / "correlation.json")["classes"]
     within, other = ([nan if row[kind] is None else row[kind] for row in rows] for kind in ("within", "random"))
-    low, high = get("intensity_range")
+    window = get("intensity_range")
     paths = [
         pattern_montage(
             folder / "patterns.png",
-            list(sample_crops(cache, table, labels, PATIENTS)),
-            list(random_crops(cache, table, labels, PATIENTS, training)),
+            list(sample_crops(cache, table, labels, PATIENTS, window)),
+            list(random_crops(cache, table, labels, PATIENTS, training, intensity_range=window)),
             labels,
             "Patterns in similar patients (left),\nthe same box in random ones (right)",
             distances=[[distance for _, distance in table.classes[label]["neighbours"][:PATIENTS]] for label in labels],
             spacing=table.grid["spacing"],
-            window=(low, high),
+            window=(0.0, 1.0),
         ),
         correlation_chart(folder / "correlation.png", within, other),
         _draw_restorations(workflow, folder / "restorations.png", table.grid["spacing"]),

@@ -12,7 +12,14 @@ BUNDLE = "semantic_genesis_ct_pretraining"
 
 
 def pretrain(
-    *, data: str, output: str, bundle: str = BUNDLE, only: str | None = None, dry_run: bool = False, **overrides: Any
+    *,
+    data: str,
+    output: str,
+    bundle: str = BUNDLE,
+    preset: str = "default",
+    only: str | None = None,
+    dry_run: bool = False,
+    **overrides: Any,
 ) -> str:
     """Discover patterns in a folder of unlabelled images and pre-train a network on them.
 
@@ -23,6 +30,7 @@ def pretrain(
         data: folder with the images, searched with all its sub-folders.
         output: folder for everything that is written; the weights are in models/model.pt.
         bundle: name of a pre-training bundle.
+        preset: default; paper, as the publication describes the method; or release, as the released code does it.
         only: one stage to run: autoencoder, discover, classify or train.
         dry_run: only say which `monai.bundle run` commands would be run.
         overrides: ids of the configs with their values, such as --width 8 --crop_size "[32,32,16]"; each goes to every
@@ -31,7 +39,7 @@ def pretrain(
     Returns:
         what was written, or the commands.
     """
-    chain = Chain(bundle, {**places(data, output), **overrides}, STAGES if only is None else (only,))
+    chain = Chain(bundle, {**places(data, output), "preset": preset, **overrides}, STAGES if only is None else (only,))
     if dry_run:
         return "\n".join(chain.commands())
     chain.run()

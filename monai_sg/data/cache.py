@@ -10,6 +10,7 @@ import numpy as np
 from ..utils.files import write_atomic
 from .cache_build import CacheBuilder, array_path
 from .cache_index import CacheEntry, check_ids
+from .intensity import IntensityRange, Window, checked_range
 from .records import Datalist
 from .resampling import resize
 
@@ -58,6 +59,22 @@ class VolumeCache:
         """Return the stored integers, mapped from disk; physical value = stored * scale + offset."""
         self.entry(name)
         return np.load(array_path(self.cache_dir, name), mmap_mode="r", allow_pickle=False)
+
+    def window(self, name: str, intensity_range: IntensityRange) -> Window:
+        """Return the physical values of an image that become 0 and 1.
+
+        Args:
+            name: id of the image.
+            intensity_range: the two values themselves, or ``percentile`` or ``zscore`` for those of this image.
+
+        Raises:
+            ValueError: ``intensity_range`` is neither.
+        """
+        wanted = checked_range(intensity_range)
+        if not isinstance(wanted, str):
+            return wanted
+        low, high = self.entry(name).windows[wanted]
+        return low, high
 
     def read_box(self, name: str, box: Sequence[Sequence[int]], size: Sequence[int] | None = None) -> np.ndarray:
         """Read one box in physical units (HU for CT).

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from ..utils.files import write_atomic
 from .anatomy import find_boxes
 from .cache_index import CacheEntry, CacheIndex, fingerprint_of
-from .dicom import files_of_series, is_dicom, read_slice
-from .formats import ImageHeader, UnusableImageError, first_line, read_header
-from .volumes import read_volume
+from .formats import UnusableImageError, first_line
+from .intensity import MODES, intensity_window
+from .volumes import Volume, header_of, read_volume
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +179,7 @@ class CacheBuilder:
             minimum=volume.minimum,
             body_box=body_box,
             lung_box=lung_box,
+            windows=_windows(volume),
         )
 
     def _check_disk(self, records: Sequence[dict[str, Any]], total: int) -> None:
@@ -199,7 +200,7 @@ class CacheBuilder:
 
     def _num_bytes(self, record: dict[str, Any]) -> int:
         try:
-            header = _header_of(self.dataset_dir / record["image"], record.get("series"))
+            header = header_of(self.dataset_dir / record["image"], record.get("series"))
         except (UnusableImageError, OSError):
             return 0  # it is named when its turn to be read comes
         if self.spacing is None:
@@ -212,12 +213,7 @@ def array_path(cache_dir: Path, name: str) -> Path:
     return cache_dir / "arrays" / f"{name}.npy"
 
 
-def _header_of(source: Path, series: str | None) -> ImageHeader:
-    if source.is_dir():
-        files = files_of_series(source, series or "")
-        first = read_slice(files[0])
-        return ImageHeader((*first.shape, len(files)), (*first.spacing, 1.0))
-    if is_dicom(source):
-        first = read_slice(source)
-        return ImageHeader(first.shape, first.spacing)
-    return read_header(source)
+def _windows(volume: Volume) -> dict[str, list[float]]:
+    """Return the window of each mode in physical units, found on the stored integers."""
+    found = {mode: intensity_window(volume.array, mode) for mode in MODES}
+    return {mode: [value * volume.scale + volume.offset for value in window] for mode, window in found.items()}

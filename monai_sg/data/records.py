@@ -16,7 +16,7 @@ class Datalist:
     """One record per image, split by patient, and the files that were left out with the reason.
 
     A record is ``{"image": path relative to the data set's folder, "id": unique name, "patient": name}`` and may hold
-    ``label`` and, for a DICOM folder that holds several series, ``series`` (its SeriesInstanceUID).
+    ``label`` and, for a folder of slices, ``series``: a SeriesInstanceUID, or the pattern of the names of its pictures.
     """
 
     training: list[dict[str, Any]] = field(default_factory=list)
@@ -92,8 +92,17 @@ class PatternTable:
         return write_json(path, {"version": content.pop("version"), **content})
 
     @classmethod
-    def load(cls, path: str | Path) -> PatternTable:
-        """Read a table; a missing file raises ``FileNotFoundError`` naming the two ways to make it."""
+    def load(cls, path: str | Path, num_classes: int | None = None) -> PatternTable:
+        """Read a table.
+
+        Args:
+            path: file that `save` wrote.
+            num_classes: how many classes are kept, from the first; ``None``, or more than there are, keeps all.
+
+        Raises:
+            FileNotFoundError: there is no such file; the sentence names the two ways to make it.
+            ValueError: the file has another version.
+        """
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f"{path} does not exist. Patterns are discovered first: run `discover.json` of this bundle with the "
@@ -102,4 +111,8 @@ class PatternTable:
         content = read_json(path)
         if content.get("version") != cls.version:
             raise ValueError(f"{path} has version {content.get('version')}, this package reads {cls.version}.")
+        if num_classes is not None:
+            content["classes"] = content["classes"][:num_classes]
+            for split in SPLITS:
+                content[split] = [row for row in content[split] if row["label"] < num_classes]
         return cls(**content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..data.anatomy import HU_AIR, body_mask
 from ..data.cache import VolumeCache
 from ..data.cache_index import CacheEntry
+from ..data.intensity import IntensityRange
+from .summed import box_sums, summed
 
 _COARSE_EDGE = 128
 
@@ -43,13 +44,13 @@ class BoxStatistics:
         samples = (high - low).prod(axis=-1)
         clipped = np.clip(boxes, 0, (last * self.strides)[:, None])
         covered = np.diff(clipped).prod(axis=(-2, -1)) / np.diff(boxes).prod(axis=(-2, -1))
-        mean = _box_sums(self.value, low, high) / samples
-        variance = _box_sums(self.square, low, high) / samples - mean**2
-        share = np.minimum(covered, 1) * _box_sums(self.inside, low, high) / samples
+        mean = box_sums(self.value, low, high) / samples
+        variance = box_sums(self.square, low, high) / samples - mean**2
+        share = np.minimum(covered, 1) * box_sums(self.inside, low, high) / samples
         return share, np.sqrt(np.maximum(variance, 0))
 
 
-def box_statistics(cache: VolumeCache, name: str, intensity_range: tuple[float, float] | None = None) -> BoxStatistics:
+def box_statistics(cache: VolumeCache, name: str, intensity_range: IntensityRange | None = None) -> BoxStatistics:
     """Read one cached volume once, on a coarse lattice, and make its tables.
 
     The body is what is denser than -300 HU, without the table, with everything it encloses in the axial plane, so that
@@ -58,16 +59,18 @@ def box_statistics(cache: VolumeCache, name: str, intensity_range: tuple[float, 
     Args:
         cache: the cached images.
         name: id of the volume.
-        intensity_range: physical values of 0 and 1; ``None`` is the range of this volume.
+        intensity_range: physical values of 0 and 1, or a window per image; ``None`` is the range of this volume.
     """
     entry = cache.entry(name)
     strides = np.asarray([-(-length // _COARSE_EDGE) for length in entry.shape], dtype=np.int64)
     stored = cache.array(name)[tuple(slice(None, None, step) for step in strides)]
     values = stored.astype(np.float64) * entry.scale + entry.offset
-    low, high = intensity_range or (float(values.min()), float(values.max()))
+    low, high = float(values.min()), float(values.max())
+    if intensity_range is not None:
+        low, high = cache.window(name, intensity_range)
     scaled = np.clip((values - low) / max(high - low, np.finfo(np.float64).tiny), 0, 1)
     body = _body_mask(entry, values, strides)
-    return BoxStatistics(strides, _summed(body), _summed(scaled), _summed(scaled**2))
+    return BoxStatistics(strides, summed(body), summed(scaled), summed(scaled**2))
 
 
 def _body_mask(entry: CacheEntry, values: NDArray[np.float64], strides: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -78,20 +81,3 @@ def _body_mask(entry: CacheEntry, values: NDArray[np.float64], strides: NDArray[
     ranges = zip(entry.body_box, strides, strict=True)
     body[tuple(slice(-(-start // step), -(-stop // step)) for (start, stop), step in ranges)] = True
     return body
-
-
-def _summed(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the summed-volume table, with a leading zero plane per axis."""
-    table = np.pad(values.astype(np.float64), [(1, 0)] * values.ndim)
-    for axis in range(table.ndim):
-        np.cumsum(table, axis=axis, out=table)
-    return table
-
-
-def _box_sums(table: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the sums over the half-open boxes ``low`` to ``high`` (M, d) from the 2**d corners of each."""
-    total = np.zeros(len(low))
-    for upper in product((False, True), repeat=table.ndim):
-        sign = (-1) ** (table.ndim - sum(upper))
-        total += sign * table[tuple(np.where(upper, high, low).T)]
-    return total

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, scaled
 from ..data.records import PatternTable
 from ..utils.seeds import generator_for
 from .frames import Frames, make_frames
@@ -46,7 +47,7 @@ class PatternCorrelation:
 def pattern_correlation(
     cache: VolumeCache,
     table: PatternTable,
-    intensity_range: tuple[float, float],
+    intensity_range: IntensityRange,
     size: Sequence[int] | None = None,
     patients: int = 16,
     ids: Sequence[str] | None = None,
@@ -60,7 +61,7 @@ def pattern_correlation(
     Args:
         cache: the cached images.
         table: the patterns.
-        intensity_range: physical values between which crops are clipped.
+        intensity_range: physical values between which crops are clipped, or a window per image.
         size: voxels to which crops are read; half the crop size if ``None``.
         patients: most patients per class.
         ids: training images; ``None`` is every cached image that no validation or test box uses.
@@ -72,8 +73,8 @@ def pattern_correlation(
     near = _exact_boxes(table, patients)
     values = []
     for requests in (near, _random_boxes(frames, table, [len(boxes) for boxes in near], seed)):
-        crops = _read(cache, requests, size)
-        values.append(np.asarray([mean_correlation(own.clamp(*intensity_range)) for own in crops]))
+        crops = _read(cache, requests, size, intensity_range)
+        values.append(np.asarray([mean_correlation(own) for own in crops]))
     result = PatternCorrelation(np.arange(table.num_classes), *values)
     logger.info(
         "Crops of a class correlate by %.2f in its neighbours and by %.2f in random patients (mean of %d classes).",
@@ -82,11 +83,18 @@ def pattern_correlation(
     return result
 
 
-def sample_crops(cache: VolumeCache, table: PatternTable, labels: Sequence[int], n: int) -> NDArray[np.float32]:
+def sample_crops(
+    cache: VolumeCache,
+    table: PatternTable,
+    labels: Sequence[int],
+    n: int,
+    intensity_range: IntensityRange | None = None,
+) -> NDArray[np.float32]:
     """Return training crops at resolution 1 of some classes, nearest patients first, for a montage.
 
     Returns:
-        physical units, (len(labels), n, *crop_size), with fewer than ``n`` if a class has fewer.
+        (len(labels), n, *crop_size), with fewer than ``n`` if a class has fewer; in [0, 1] with an
+        ``intensity_range``, in physical units without.
 
     Raises:
         ValueError: for a label that the table lacks.
@@ -96,21 +104,28 @@ def sample_crops(cache: VolumeCache, table: PatternTable, labels: Sequence[int],
         raise ValueError(f"The labels {unknown} are not among the {table.num_classes} classes of the table.")
     boxes = _exact_boxes(table, n)
     count = min(len(boxes[label]) for label in labels)
-    crops = _read(cache, [boxes[label][:count] for label in labels], table.grid["crop_size"])
+    crops = _read(cache, [boxes[label][:count] for label in labels], table.grid["crop_size"], intensity_range)
     return np.stack([own.numpy() for own in crops])
 
 
 def random_crops(
-    cache: VolumeCache, table: PatternTable, labels: Sequence[int], n: int, ids: Sequence[str], seed: int = 0
+    cache: VolumeCache,
+    table: PatternTable,
+    labels: Sequence[int],
+    n: int,
+    ids: Sequence[str],
+    seed: int = 0,
+    intensity_range: IntensityRange | None = None,
 ) -> NDArray[np.float32]:
     """Return the crops at the anchors of some classes in random patients of ``ids``, beside `sample_crops`.
 
     Returns:
-        physical units, (len(labels), n, *crop_size), with fewer than ``n`` if there are fewer patients.
+        (len(labels), n, *crop_size), with fewer than ``n`` if there are fewer patients; in [0, 1] with an
+        ``intensity_range``, in physical units without.
     """
     frames = make_frames(cache, ids, *(table.grid[key] for key in ("frame", "crop_size", "spacing")))
     boxes = _random_boxes(frames, table, [n] * table.num_classes, seed)
-    crops = _read(cache, [boxes[label] for label in labels], table.grid["crop_size"])
+    crops = _read(cache, [boxes[label] for label in labels], table.grid["crop_size"], intensity_range)
     return np.stack([own.numpy() for own in crops])
 
 
@@ -140,12 +155,20 @@ def _random_boxes(frames: Frames, table: PatternTable, counts: Sequence[int], se
     return requests
 
 
-def _read(cache: VolumeCache, requests: Sequence[Sequence[Request]], size: Sequence[int]) -> list[Tensor]:
+def _read(
+    cache: VolumeCache,
+    requests: Sequence[Sequence[Request]],
+    size: Sequence[int],
+    intensity_range: IntensityRange | None,
+) -> list[Tensor]:
     """Read boxes image by image, whatever class they belong to; return crops (n, *size) per class."""
     crops = [torch.empty((len(own), *size)) for own in requests]
     order = [(name, label, place) for label, own in enumerate(requests) for place, (name, _) in enumerate(own)]
     for name, label, place in sorted(order):
-        crops[label][place] = torch.from_numpy(cache.read_box(name, requests[label][place][1], size))
+        crop = torch.from_numpy(cache.read_box(name, requests[label][place][1], size))
+        if intensity_range is not None:
+            crop = scaled(crop, cache.window(name, intensity_range))
+        crops[label][place] = crop
     return crops
 
 

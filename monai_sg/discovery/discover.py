@@ -18,7 +18,7 @@ from .embed import Embedding
 from .frames import Frames, choose_frame, make_frames
 from .instances import class_rows, pattern_rows
 from .neighbours import nearest
-from .references import check_cohort, draw_references, neighbour_count, reference_count
+from .references import check_cohort, draw_references, neighbour_count, random_references, reference_count
 from .settings import DiscoverySettings
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def discover(
     chosen = DiscoverySettings(**settings)
     frames = _frames_of_splits(cache, datalist, embedding, chosen)
     features = {split: embedding.select(own.ids) for split, own in frames.items()}
-    neighbours = neighbour_count(len(frames["training"].ids), chosen.num_neighbours)
+    neighbours = neighbour_count(len(frames["training"].ids), chosen.num_neighbours, chosen.neighbour_share)
     references, anchors = _coordinates(cache, frames["training"], features["training"], neighbours, chosen)
     counts = dict.fromkeys(SPLITS, chosen.num_neighbours_validation) | {"training": neighbours}
     near = {s: _nearest_rows(features["training"][references], features[s], counts[s]) for s in SPLITS}
@@ -89,12 +89,24 @@ def _coordinates(
     cache: VolumeCache, frames: Frames, features: Tensor, neighbours: int, settings: DiscoverySettings
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the row of the reference (C) and the anchor (C, d) of each class."""
-    per_reference = settings.coordinates_per_reference
-    count = reference_count(len(frames.ids), neighbours, settings.num_classes, per_reference)
-    holds_crop = np.all(frames.sizes <= frames.shapes, axis=1)
-    references = draw_references(features, count, neighbours, generator_for(settings.seed, "references"), holds_crop)
-    generator = generator_for(settings.seed, "coordinates")
-    return choose_anchors(cache, frames, references, settings.num_classes, generator, settings.rules, per_reference)
+    per_reference, images = settings.coordinates_per_reference, len(frames.ids)
+    count = reference_count(images, neighbours, settings.num_classes, per_reference)
+    drawing = generator_for(settings.seed, "references")
+    if settings.reference_draw == "random":
+        references = random_references(images, drawing)
+    else:
+        holds_crop = np.all(frames.sizes <= frames.shapes, axis=1)
+        references = draw_references(features, count, neighbours, drawing, holds_crop)
+    return choose_anchors(
+        cache,
+        frames,
+        references[:count],
+        settings.num_classes,
+        generator_for(settings.seed, "coordinates"),
+        settings.rules,
+        per_reference,
+        spare=references[count:],
+    )
 
 
 def _nearest_rows(queries: Tensor, database: Tensor, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, scaled
 from ..utils.files import write_atomic
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def embed(
     cache: VolumeCache,
     ids: Sequence[str],
     size: Sequence[int],
-    intensity_range: tuple[float, float],
+    intensity_range: IntensityRange,
     batch_size: int = 4,
     device: torch.device | str = "cpu",
     levels: Sequence[int] | None = DEEPEST,
@@ -96,7 +97,7 @@ def embed(
         cache: holds the images.
         ids: the images to describe.
         size: shape of the overview, one number per axis.
-        intensity_range: physical values that become 0 and 1, for example (-1000, 1000) HU.
+        intensity_range: physical values that become 0 and 1, for example (-1000, 1000) HU, or a window per image.
         batch_size: overviews per forward pass.
         device: where the network lies.
         levels: feature maps that are used, by index; the bottleneck by default, ``None`` for all.
@@ -166,7 +167,7 @@ def read_regions(
     cache: VolumeCache,
     regions: Sequence[Region],
     size: Sequence[int],
-    intensity_range: tuple[float, float],
+    intensity_range: IntensityRange,
     batch_size: int,
     progress: str | None = None,
 ) -> Iterator[tuple[list[int], Tensor]]:
@@ -176,14 +177,13 @@ def read_regions(
         cache: holds the images.
         regions: id of the image, and the box in voxels, half-open, or ``None`` for the whole image.
         size: voxels per axis that each is resized to.
-        intensity_range: physical values that become 0 and 1.
+        intensity_range: physical values that become 0 and 1, or a window per image.
         batch_size: the last batch may be smaller.
         progress: text before a bar; ``None`` shows none.
 
     Yields:
         the numbers of the regions, and images (B, 1, *size), float32, in [0, 1].
     """
-    low, high = intensity_range
     numbers: list[int] = []
     images: list[Tensor] = []
     for number, (name, box) in enumerate(tqdm(regions, progress, disable=progress is None)):
@@ -193,7 +193,7 @@ def read_regions(
             logger.warning("%s is left out of the embedding: %s", name, error)
             continue
         numbers.append(number)
-        images.append(((torch.from_numpy(np.asarray(array, dtype=np.float32)) - low) / (high - low)).clamp(0, 1)[None])
+        images.append(scaled(torch.from_numpy(array), cache.window(name, intensity_range))[None])
         if len(numbers) == batch_size:
             yield numbers, torch.stack(images)
             numbers, images = [], []

@@ -24,8 +24,8 @@ class Frames:
     """The frame and the crop's shape of every image of a cohort, as arrays of N rows and d axes.
 
     An anchor ``u`` (d) is the place ``start + u * length`` of the crop's centre in voxels. In the frames ``fov``,
-    ``body`` and ``lung``, ``u`` in [0, 1] spans the field of view or the bounding box; in ``voxel``, ``u`` is the
-    corner of the crop in voxels.
+    ``body`` and ``lung``, ``u`` in [0, 1] spans the field of view or the bounding box, and a crop covers the same mm in
+    every image; in ``voxel``, ``u`` is the corner of the crop, and a crop has the same voxels in every image.
     """
 
     name: str
@@ -42,6 +42,16 @@ class Frames:
     def crop_mm(self) -> NDArray[np.float64]:
         """Edges of a crop (d) in mm."""
         return np.asarray(self.crop_size * self.grid, dtype=np.float64)
+
+    @property
+    def units(self) -> NDArray[np.float64]:
+        """What one unit of an anchor measures (N, d): mm, or voxels in the frame ``voxel``."""
+        return self.lengths if self.name == "voxel" else self.lengths * self.spacings
+
+    @property
+    def crop_units(self) -> NDArray[np.float64]:
+        """Edges of a crop (d) in mm, or in voxels in the frame ``voxel``."""
+        return np.asarray(self.crop_size, dtype=np.float64) if self.name == "voxel" else self.crop_mm
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return the row of each id."""
@@ -127,7 +137,7 @@ def make_frames(
         logger.warning("%d images without a %s box are left out of the discovery: %s", len(lost), frame, lost[:10])
     shapes, spacings = stack_geometry(framed, len(crop_size))
     spacing = np.asarray(grid, dtype=np.float64) if grid is not None else grid_spacing(spacings)
-    sizes = crop_shapes(crop_size, spacing, spacings)
+    sizes = crop_shapes(crop_size, spacing, spacings if frame != "voxel" else np.broadcast_to(spacing, shapes.shape))
     extents = np.asarray([_extent(entry, frame) for entry in framed], dtype=np.float64).reshape(*shapes.shape, 2)
     starts, lengths = extents[..., 0], extents[..., 1] - extents[..., 0]
     if frame == "voxel":

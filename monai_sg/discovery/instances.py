@@ -52,7 +52,8 @@ def pattern_rows(
     """Return the boxes of every class in its neighbours, in the order of label, neighbour and resolution.
 
     Resolution 1 is the exact box. The others change it in plane (axes x and y), where the released code does: the edge
-    is multiplied by s/64 with s uniform in 50..79, the centre moved by j/64 edges per axis with j uniform in -10..9.
+    is multiplied by s/64 with s uniform in 50..79, the centre moved by j/64 edges per axis with j uniform in -10..9. In
+    the frame ``voxel``, whose anchor is the corner, it is the corner that is moved.
 
     Args:
         frames: the images of one split.
@@ -67,6 +68,8 @@ def pattern_rows(
     drawn = (scales - 1, classes, count)
     factors[1:, ..., :_IN_PLANE] = torch.randint(*_EDGE_RANGE, (*drawn, 1), generator=generator).numpy() / _UNIT
     shifts[1:, ..., :_IN_PLANE] = torch.randint(*_SHIFT_RANGE, (*drawn, _IN_PLANE), generator=generator).numpy() / _UNIT
+    if frames.name == "voxel":
+        shifts += (factors - 1) / 2
     rows: list[dict[str, Any]] = []
     for label in range(classes):
         own = neighbours[label]

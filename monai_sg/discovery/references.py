@@ -12,7 +12,6 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-_COHORT_SHARE = 0.45
 _FEWEST = 3
 
 
@@ -31,16 +30,17 @@ def check_cohort(images: int) -> None:
         )
 
 
-def neighbour_count(images: int, asked: int) -> int:
-    """Return K, the training images per class: ``min(asked, 0.45 N)``, at least 3 or all there are.
+def neighbour_count(images: int, asked: int, share: float = 0.45) -> int:
+    """Return K, the training images per class: ``min(asked, share * N)``, at least 3 or all there are.
 
     Semantic Genesis takes 200 of 445 scans; 45 % of the cohort keeps that share where there are fewer.
 
     Args:
         images: training images, N.
         asked: K as configured.
+        share: largest share of the cohort.
     """
-    count = min(asked, max(_FEWEST, math.floor(_COHORT_SHARE * images)), images)
+    count = min(asked, max(_FEWEST, math.floor(share * images)), images)
     percent = 100 * count / images
     if asked > images:
         logger.warning(
@@ -49,8 +49,8 @@ def neighbour_count(images: int, asked: int) -> int:
         )
     elif count < asked:
         logger.info(
-            "%d neighbours asked, %d used: of %d training images the nearer 45 %% count as alike, and at least %d.",
-            *(asked, count, images, _FEWEST),
+            "%d neighbours asked, %d used: of %d training images the nearer %.0f %% count as alike, and at least %d.",
+            *(asked, count, images, 100 * share, _FEWEST),
         )
     else:
         logger.info("Each class has %d neighbours, %.0f %% of %d training images.", count, percent, images)
@@ -101,6 +101,12 @@ def draw_references(
         free[row] = False
         chosen.append(row)
     return chosen
+
+
+def random_references(images: int, generator: torch.Generator) -> list[int]:
+    """Return all row numbers in random order, as the released code draws references."""
+    order: list[int] = torch.randperm(images, generator=generator).tolist()
+    return order
 
 
 def _draw_weighted(weights: Tensor, pool: Tensor, generator: torch.Generator) -> int:

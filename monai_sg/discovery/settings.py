@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .coordinates import CoordinateRules
+from .rules import CoordinateRules
 
-PRESETS = ("default",)
+PRESETS = ("default", "paper", "release")
+DRAWS = ("apart", "random")
 
 
 @dataclass(frozen=True)
@@ -17,16 +18,17 @@ class DiscoverySettings:
     Attributes:
         crop_size: voxels of a crop, on a grid with the median spacing of the training images.
         seed: the same seed gives the same table, byte for byte.
-        preset: ``default``.
+        preset: name that is noted in the table: ``default``, ``paper`` or ``release``.
         num_classes: coordinates wanted, C.
-        num_neighbours: training images per class, K; reduced to 45 % of the training images.
+        num_neighbours: training images per class, K; reduced to ``neighbour_share`` of the training images.
+        neighbour_share: largest share of the training images that count as alike.
         num_neighbours_validation: nearest validation images, and nearest test images, per class.
         scales: resolutions per training box; the first is the exact box, the others vary its size and place in plane.
         frame: ``auto``, ``lung``, ``body``, ``fov`` or ``voxel``: what coordinates are relative to.
         coordinates_per_reference: coordinates per reference; ``None`` spreads them over as many references as could
             cover the cohort.
-        max_iou: largest overlap of the boxes of two classes.
-        intensity_range: physical values between which intensities are told apart; ``None`` is each reference's range.
+        reference_draw: ``apart``, so that they cover the cohort, or ``random``, as the released code does.
+        rules: what a coordinate must fulfil.
     """
 
     crop_size: Sequence[int]
@@ -34,17 +36,27 @@ class DiscoverySettings:
     preset: str = "default"
     num_classes: int = 44
     num_neighbours: int = 200
+    neighbour_share: float = 0.45
     num_neighbours_validation: int = 30
     scales: int = 3
     frame: str = "auto"
     coordinates_per_reference: int | None = None
-    max_iou: float = 0.5
-    intensity_range: tuple[float, float] | None = None
+    reference_draw: str = "apart"
+    rules: CoordinateRules = field(default_factory=CoordinateRules)
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for a value that makes no sense."""
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset = {self.preset!r} is unknown; use one of {PRESETS}.")
+        for name, known in (("preset", PRESETS), ("reference_draw", DRAWS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} = {getattr(self, name)!r} is unknown; use one of {known}.")
+        defaults = ("auto", 0.45, None, "apart")
+        if self.preset != "default" and defaults == (
+            *(self.frame, self.neighbour_share, self.coordinates_per_reference, self.reference_draw),
+        ):
+            raise ValueError(
+                f"preset = {self.preset!r} is only a name: preset_{self.preset}.json sets it with all that belongs to "
+                f"it. Add that file to config_file, or run `python -m monai_sg pretrain --preset {self.preset}`."
+            )
         if any(edge < 1 for edge in self.crop_size) or len(self.crop_size) not in (2, 3):
             raise ValueError(f"crop_size = {list(self.crop_size)} must be two or three positive numbers.")
         lowest = {
@@ -58,10 +70,14 @@ class DiscoverySettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} = {value} must be at least {least}.")
-        if not 0 <= self.max_iou < 1:
-            raise ValueError(f"max_iou = {self.max_iou} must be at least 0 and below 1.")
-
-    @property
-    def rules(self) -> CoordinateRules:
-        """What a coordinate must fulfil."""
-        return CoordinateRules(max_iou=self.max_iou, intensity_range=self.intensity_range)
+        if not 0 < self.neighbour_share <= 1:
+            raise ValueError(f"neighbour_share = {self.neighbour_share} must be above 0 and at most 1.")
+        if self.rules.counts_voxels and self.frame != "voxel":
+            raise ValueError(
+                f"The rules border and min_distance count voxels, which mean nothing in the frame {self.frame!r}; set "
+                "frame to 'voxel', or leave them out."
+            )
+        if self.rules.border is not None and len(self.rules.border) != len(self.crop_size):
+            raise ValueError(
+                f"border = {list(self.rules.border)} needs {len(self.crop_size)} numbers, as crop_size has."
+            )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, checked_range
 from ..data.overviews import overview_records
 from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
@@ -33,7 +34,7 @@ class DiscoveryStage:
         cache: the images.
         output_dir: gets ``patterns.json``, ``discover/features.npz`` and ``discover/correlation.json``.
         overview_size: voxels per axis of the whole image the auto-encoder sees.
-        intensity_range: physical values that become 0 and 1 (HU for CT).
+        intensity_range: physical values that become 0 and 1 (HU for CT), or a window per image.
         batch_size: images embedded at once.
         device: where the network is.
         record: the stage's entry in ``run.json``.
@@ -47,7 +48,7 @@ class DiscoveryStage:
         cache: VolumeCache,
         output_dir: str | Path,
         overview_size: Sequence[int],
-        intensity_range: tuple[float, float],
+        intensity_range: IntensityRange,
         batch_size: int,
         device: torch.device | str,
         record: RunRecord,
@@ -55,8 +56,7 @@ class DiscoveryStage:
     ) -> None:
         self.network, self.datalist, self.cache = network, datalist, cache
         self.output_dir, self.overview_size = Path(output_dir), tuple(overview_size)
-        low, high = intensity_range
-        self.intensity_range = (float(low), float(high))
+        self.intensity_range = checked_range(intensity_range)
         self.batch_size, self.device, self.record = batch_size, device, record
         self.settings = dict(settings)
 
@@ -80,7 +80,6 @@ class DiscoveryStage:
             self.datalist,
             embedding,
             self.output_dir / "patterns.json",
-            intensity_range=self.intensity_range,
             **self.settings,
         )
         self._write_correlation(table, folder / "correlation.json")

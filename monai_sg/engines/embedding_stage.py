@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, checked_range
 from ..data.labelled_boxes import LabelledBox, read_labelled_boxes
 from ..data.records import Datalist
 from ..discovery.embed import Region, describe, read_regions
@@ -72,7 +73,7 @@ class EmbeddingStage:
         boxes: file with labelled boxes, see `read_labelled_boxes`; ``None`` describes every image as a whole.
         crop_size: voxels that a box is resized to, unless the file says it.
         overview_size: voxels that a whole image is resized to.
-        intensity_range: physical values that become 0 and 1 (HU for CT).
+        intensity_range: physical values that become 0 and 1 (HU for CT), or a window per image.
         batch_size: images or boxes per forward pass.
         device: where the network is.
         levels: feature maps that are used, by index, 0 the shallowest; ``None`` for all.
@@ -87,7 +88,7 @@ class EmbeddingStage:
         boxes: str | Path | None,
         crop_size: Sequence[int],
         overview_size: Sequence[int],
-        intensity_range: Sequence[float],
+        intensity_range: IntensityRange,
         batch_size: int,
         device: torch.device | str,
         levels: Sequence[int] | None = None,
@@ -95,8 +96,7 @@ class EmbeddingStage:
         self.network, self.datalist, self.cache = network, datalist, cache
         self.path, self.boxes = Path(path), boxes
         self.crop_size, self.overview_size = tuple(crop_size), tuple(overview_size)
-        low, high = intensity_range
-        self.intensity_range = (float(low), float(high))
+        self.intensity_range = checked_range(intensity_range)
         self.batch_size, self.device, self.levels = batch_size, device, levels
 
     def __call__(self) -> Features:

@@ -19,6 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d, adaptive_avg_pool3d
 from torch.optim.swa_utils import update_bn
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange, checked_range
 from ..data.labelled_boxes import LabelledBox, LabelledBoxes
 from ..discovery.embed import Region, describe, pooled, read_regions
 from ..networks.blocks import EncoderDecoder
@@ -156,7 +157,7 @@ class FrozenProbe:
         cache: the images.
         boxes: labelled boxes or whole images.
         size: voxels that each is resized to.
-        intensity_range: physical values that become 0 and 1.
+        intensity_range: physical values that become 0 and 1, or a window per image.
         seed: of the random network.
         progress: whether to show bars.
 
@@ -169,14 +170,13 @@ class FrozenProbe:
         cache: VolumeCache,
         boxes: LabelledBoxes,
         size: Sequence[int],
-        intensity_range: Sequence[float],
+        intensity_range: IntensityRange,
         seed: int = 0,
         progress: bool = False,
     ) -> None:
         boxes.check_classes()
         self.cache, self.boxes, self.size = cache, boxes, tuple(size)
-        low, high = intensity_range
-        self.intensity_range = (float(low), float(high))
+        self.intensity_range = checked_range(intensity_range)
         self.seed, self.progress = seed, progress
 
     def network_scores(self, network: EncoderDecoder) -> Scores:

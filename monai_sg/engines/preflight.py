@@ -108,13 +108,14 @@ class Preflight:
     def lines(self) -> list[str]:
         """Return what is printed, a line per fact."""
         shapes, spacings = np.array(self.images.shapes), np.array(self.images.spacings)
+        spacing = "unknown" if np.isnan(spacings).any() else f"{_range(spacings)} mm"
         small = int((shapes < self.crop_size).any(axis=1).sum())
         cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
         steps = max(1, len(self.data) // (self.batch_size * world_size()))
         training = f", {steps} steps of {self.batch_size} in each of {self.epochs} epochs" if self.epochs else ""
         lines = [
             f"{self.stage}: {len(shapes)} images, {len(self.images.skipped)} skipped; "
-            f"spacing {_range(spacings)} mm; shape {_range(shapes)} voxels",
+            f"spacing {spacing}; shape {_range(shapes)} voxels",
             f"{self.stage}: {len(self.data)} training and {len(self.validation)} validation items of "
             f"{'x'.join(map(str, self.crop_size))}{training}",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "

@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..data.cache import VolumeCache
+from ..data.intensity import IntensityRange
 from ..data.labelled_boxes import read_labelled_boxes
 from ..data.records import Datalist
 from ..networks.blocks import EncoderDecoder
@@ -40,7 +41,7 @@ class Probe:
         datalist: the images by split.
         crop_size: voxels that a box is resized to, unless the file says it.
         overview_size: voxels that a whole image is resized to.
-        intensity_range: physical values that become 0 and 1.
+        intensity_range: physical values that become 0 and 1, or a window per image.
         path: CSV file for the scores of what needs no pre-training.
         interval: epochs between two measurements.
         seed: of the random network.
@@ -58,7 +59,7 @@ class Probe:
         datalist: Datalist,
         crop_size: Sequence[int],
         overview_size: Sequence[int],
-        intensity_range: Sequence[float],
+        intensity_range: IntensityRange,
         path: str | Path,
         interval: int = 10,
         seed: int = 0,

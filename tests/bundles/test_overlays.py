@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from monai.bundle import ConfigParser
+from monai.data import MetaTensor
 
 from monai_sg.commands.chain import Chain
+from monai_sg.data.intensity import scaled
 from monai_sg.engines.history import read_history
 from monai_sg.engines.workflow import check_overrides
 from tests.bundles.folders import NAMES, config, content, first_block, full_configs, overlays, parser, recipe, workflow
@@ -82,8 +85,7 @@ def test_one_override_reaches_training_and_validation(changed: dict[str, Any], n
     assert _crop_sizes(made.parser) == [[24, 16, 8]] * 2
     assert get("preflight").crop_size == (24, 16, 8)
     for part in ("train", "validate"):
-        normalisation = get(f"{part}::preprocessing").transforms[1].scaler
-        assert (normalisation.a_min, normalisation.a_max) == (-500, 300)
+        assert get(f"{part}::preprocessing").transforms[1].intensity_range == (-500, 300)
         assert get(f"{part}::dataset")[0]["image"].shape == (1, 24, 16, 8)
     assert get("network").encoder_channels == [4, 8, 16, 32]
     assert get("train::trainer").network is get("validate::evaluator").network is get("method")
@@ -96,9 +98,21 @@ def test_the_same_overrides_reach_inference(changed: dict[str, Any]) -> None:
     assert get("network_def").encoder_channels == [4, 8, 16, 32]
     resample, scale = get("preprocessing").transforms[-2:]
     assert resample.spacing_transform.pixdim.tolist() == [3.0, 2.0, 1.0]
-    assert (scale.scaler.a_min, scale.scaler.a_max) == (-500, 300)
-    back = get("postprocessing").transforms[1].scaler
-    assert (back.b_min, back.b_max) == (-500, 300)
+    item = scale({"image": MetaTensor([[[-900.0, -500.0, -100.0, 300.0, 900.0]]])})
+    assert item["image"].flatten().tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    back = get("postprocessing").transforms[1].transform.transforms[-1]
+    assert back.inverse(item)["image"].flatten().tolist() == [-500.0, -500.0, -100.0, 300.0, 300.0]
+
+
+def test_a_window_per_image_reaches_training_validation_and_inference(changed: dict[str, Any]) -> None:
+    values = {**changed, "intensity_range": "percentile"}
+    get = workflow(BUNDLE, ["classify.json"], values).parser.get_parsed_content
+    for part in ("train", "validate"):
+        record, item = get(f"{part}::dataset::data")[0], get(f"{part}::dataset")[0]
+        crop = torch.from_numpy(get("cache").read_box(record["id"], record["box"], [24, 16, 8]))[None]
+        assert torch.equal(item["image"], scaled(crop, get("cache").window(record["id"], "percentile")))
+    whole = parser(BUNDLE, ["inference.json"], values).get_parsed_content("preprocessing").transforms[-1]
+    assert (whole.intensity_range, whole.cache) == ("percentile", None)
 
 
 def test_one_override_reaches_the_autoencoder_and_the_discovery(changed: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from monai_sg.data.cache import VolumeCache
 from monai_sg.data.cache_index import CacheEntry
+from monai_sg.data.intensity import MODES, intensity_window
 from monai_sg.data.records import Datalist
 from monai_sg.discovery.embed import Embedding
 
@@ -57,6 +58,7 @@ def make_cache(tmp_path: Path) -> Callable[..., VolumeCache]:
                 minimum=-1000.0,
                 body_box=body,
                 lung_box=None if number < without_lungs or len(shape) == 2 else lungs,
+                windows={mode: list(intensity_window(image, mode)) for mode in MODES},
             )
         return VolumeCache(tmp_path, entries, {})
 

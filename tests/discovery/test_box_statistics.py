@@ -24,6 +24,16 @@ def test_tables_equal_direct_statistics(make_cache: MakeCache, shape: tuple[int,
     assert ((share >= 0) & (share <= 1)).all()
 
 
+def test_the_window_can_be_that_of_the_image(make_cache: MakeCache) -> None:
+    cache = make_cache([(24, 20, 12)])
+    boxes = [[[0, 8], [4, 12], [2, 8]], [[8, 16], [0, 20], [0, 12]]]
+    _, own = box_statistics(cache, "scan000", "percentile").measure(boxes)
+    _, given = box_statistics(cache, "scan000", cache.window("scan000", "percentile")).measure(boxes)
+    _, wide = box_statistics(cache, "scan000", (-9000, 9000)).measure(boxes)
+    assert own.tolist() == given.tolist()
+    assert (own > 2 * wide).all()
+
+
 def test_lungs_are_inside_the_body_and_the_corner_is_not(make_cache: MakeCache) -> None:
     cache = make_cache([(48, 48, 16)])
     share, _ = box_statistics(cache, "scan000").measure([[[10, 18], [20, 28], [4, 8]], [[0, 4], [0, 4], [4, 8]]])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 
 from monai_sg.data.cache import VolumeCache
 from monai_sg.discovery.box_statistics import box_statistics
-from monai_sg.discovery.coordinates import CoordinateRules, choose_anchors, overlap
+from monai_sg.discovery.coordinates import choose_anchors, overlap
 from monai_sg.discovery.frames import make_frames
+from monai_sg.discovery.rules import CoordinateRules
 from monai_sg.utils.seeds import generator_for
 
 MakeCache = Callable[..., VolumeCache]
@@ -30,10 +32,10 @@ def test_boxes_overlap_little_and_lie_in_the_body(make_cache: MakeCache, frame: 
     rows, anchors = choose_anchors(cache, frames, [1, 0], 20, generator_for(0), RULES)
     assert len(rows) == len(anchors) == 20
     assert rows.tolist() == [1] * 10 + [0] * 10
-    units = (frames.lengths * frames.spacings)[rows]
+    units = frames.units[rows]
     for number, anchor in enumerate(anchors):
         smaller = np.minimum(units[number], np.delete(units, number, axis=0))
-        assert overlap(anchor, np.delete(anchors, number, axis=0), smaller, frames.crop_mm).max() <= 0.5
+        assert overlap(anchor, np.delete(anchors, number, axis=0), smaller, frames.crop_units).max() <= 0.5
     for row in (0, 1):
         own = frames.boxes(anchors[rows == row], [row])[0][:, 0]
         share, deviation = box_statistics(cache, cache.ids[row]).measure(own)
@@ -96,3 +98,45 @@ def test_the_volume_of_a_reference_is_read_once(make_cache: MakeCache, monkeypat
     frames = make_frames(cache, cache.ids, "body", (12, 12, 8))
     choose_anchors(cache, frames, [3, 1], 8, torch.Generator().manual_seed(0), RULES)
     assert read == ["scan003", "scan001"]
+
+
+AS_RELEASED = CoordinateRules(
+    max_iou=1,
+    min_body_share=0,
+    min_deviation=0,
+    candidates=200,
+    border=(4, 4, 2),
+    min_distance=5,
+    max_tissue_share=0.15,
+)
+
+
+def test_one_reference_per_coordinate_and_the_next_one_where_nothing_fits(make_cache: MakeCache) -> None:
+    cache = make_cache([(48, 48, 32), (16, 16, 8), (48, 48, 32), (48, 48, 32)])
+    np.save(cache.cache_dir / "arrays" / "scan002.npy", np.full((48, 48, 32), 40, dtype=np.int16))
+    frames = make_frames(cache, cache.ids, "voxel", (8, 8, 8))
+    rows, anchors = choose_anchors(cache, frames, [1, 2], 2, generator_for(0), AS_RELEASED, 1, spare=[3, 0])
+    assert rows.tolist() == [3, 0]
+    assert (anchors >= [4, 4, 2]).all()
+    assert (anchors <= [48 - 4 - 8 - 1, 48 - 4 - 8 - 1, 32 - 2 - 8 - 1 - 3]).all()
+    for row, anchor in zip(rows, anchors, strict=True):
+        (box,) = frames.boxes([anchor], [row])[0][:, 0]
+        crop = cache.read_box(frames.ids[row], box)
+        assert (crop >= -150).mean() < 0.15
+
+
+def test_corners_of_classes_lie_apart(make_cache: MakeCache) -> None:
+    cache = make_cache([(40, 40, 24)])
+    frames = make_frames(cache, cache.ids, "voxel", (8, 8, 8))
+    anywhere = replace(AS_RELEASED, max_tissue_share=1, candidates=4096)
+    _, anchors = choose_anchors(cache, frames, [0], 500, generator_for(0), anywhere)
+    distances = np.linalg.norm(anchors[:, None] - anchors, axis=-1)[np.triu_indices(len(anchors), 1)]
+    assert 5 <= distances.min() < 6
+    np.testing.assert_array_equal(np.unique(anchors[:, 2]), np.arange(2, 24 - 2 - 8 - 1 - 3 + 1))
+
+
+def test_a_border_without_room_names_it(make_cache: MakeCache) -> None:
+    cache = make_cache([(48, 48, 32)])
+    frames = make_frames(cache, cache.ids, "voxel", (8, 8, 8))
+    with pytest.raises(ValueError, match=r"less a border of \[100, 100, 30\] voxels.*smaller crop_size and border"):
+        choose_anchors(cache, frames, [0], 2, generator_for(0), replace(AS_RELEASED, border=(100, 100, 30)))

@@ -14,6 +14,7 @@ from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding
 from monai_sg.discovery.frames import make_frames
+from monai_sg.discovery.rules import CoordinateRules
 
 MakeCache = Callable[..., VolumeCache]
 Features = Callable[..., Embedding]
@@ -153,7 +154,10 @@ def test_no_held_out_images_give_no_held_out_boxes(
         ({"num_classes": 1}, "num_classes = 1 must be at least 2"),
         ({"scales": 0}, "scales = 0 must be at least 1"),
         ({"crop_size": (0, 8, 8)}, "three positive numbers"),
-        ({"max_iou": 1.0}, "max_iou = 1.0"),
+        ({"neighbour_share": 0}, "neighbour_share = 0 must be above 0"),
+        ({"reference_draw": "best"}, "'best' is unknown"),
+        ({"rules": CoordinateRules(min_distance=5)}, "count voxels.*set frame to 'voxel'"),
+        ({"frame": "voxel", "rules": CoordinateRules(border=(1, 1))}, r"border = \[1, 1\] needs 3 numbers"),
         ({"frame": "heart"}, "'heart' is unknown"),
     ],
 )
@@ -192,3 +196,35 @@ def test_crops_of_a_class_look_alike(make_cache: MakeCache, random_features: Fea
         boxes = [(row["id"], row["box"]) for row in table.training if row["label"] == label and row["scale"] == 1]
         crops = np.stack([cache.read_box(name, box, (16, 16, 8)) for name, box in boxes])
         assert np.corrcoef(crops.reshape(len(crops), -1)).min() > 0.4
+
+
+def test_as_released_each_class_has_its_own_reference_drawn_at_random(
+    make_cache: MakeCache, random_features: Features, split_ids: Split
+) -> None:
+    cache = make_cache([(48, 48, 32), *[(52, 48, 32)] * 5], [(1.0, 1.0, 1.0), *[(1.1, 1.0, 2.0)] * 5])
+    rules = CoordinateRules(max_iou=1, min_body_share=0, min_deviation=0, candidates=200, border=(4, 4, 2))
+    table = discover(
+        cache,
+        split_ids(cache.ids),
+        random_features(cache.ids),
+        crop_size=(8, 8, 8),
+        frame="voxel",
+        num_classes=4,
+        num_neighbours=200,
+        neighbour_share=1.0,
+        coordinates_per_reference=1,
+        reference_draw="random",
+        scales=1,
+        rules=rules,
+    )
+    assert len({row["reference"] for row in table.classes}) == table.num_classes == 4
+    for row in table.training:  # the same voxels in every image, whatever its spacing
+        corner = table.classes[row["label"]]["anchor"]
+        assert row["box"] == [[start, start + 8] for start in corner]
+    assert all(len(row["neighbours"]) == 6 for row in table.classes)
+
+
+@pytest.mark.parametrize("wrong", [{"max_iou": 1.5}, {"candidates": 0}, {"border": (-1, 0, 0)}])
+def test_rules_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CoordinateRules(**wrong)

@@ -79,6 +79,17 @@ def test_boxes_are_read_in_batches_and_described_with_their_numbers(make_cache: 
         describe(network, [])
 
 
+def test_each_image_can_have_its_own_window(make_cache: MakeCache) -> None:
+    cache = make_cache([(16, 16, 8)] * 2)
+    brighter = 3 * cache.array("scan000") + 500
+    np.save(cache.cache_dir / "arrays" / "scan001.npy", brighter)
+    windows = cache.entry("scan001").windows
+    windows.update({mode: [3 * v + 500 for v in window] for mode, window in cache.entry("scan000").windows.items()})
+    ((_, images),) = read_regions(cache, [("scan000", None), ("scan001", None)], (8, 8, 8), "percentile", batch_size=2)
+    torch.testing.assert_close(images[0], images[1], rtol=0, atol=1e-3)
+    assert images[0].std() > 0.1
+
+
 def test_saved_features_keep_their_ids(tmp_path: Path) -> None:
     embedding = Embedding(["a", "b"], torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     loaded = Embedding.load(embedding.save(tmp_path / "features.npz"))

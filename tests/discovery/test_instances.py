@@ -62,3 +62,17 @@ def test_classes_name_their_neighbours(make_cache: MakeCache) -> None:
     )
     neighbours = [["scan001", 0.0], ["scan000", 1.23457]]
     assert rows == [{"label": 0, "reference": "scan001", "anchor": [0.25] * 3, "neighbours": neighbours}]
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (256, 256, 64)])
+def test_released_resolutions_move_the_corner(make_cache: MakeCache, shape: tuple[int, ...]) -> None:
+    cache = make_cache([shape, shape], [(1.0,) * len(shape), (2.0,) * len(shape)])
+    frames = make_frames(cache, cache.ids, "voxel", (64, 64, 32)[: len(shape)])
+    anchors = np.full((200, len(shape)), 20)
+    rows = pattern_rows(frames, anchors, np.tile([0, 1], (200, 1)), 3, generator_for(0))
+    assert all(row["box"] == [[20, 84], [20, 84], [20, 52]][: len(shape)] for row in rows if row["scale"] == 1)
+    boxes = np.asarray([row["box"] for row in rows if row["scale"] > 1])
+    assert set(boxes[:, :2, 0].ravel()) == set(range(10, 30))
+    assert set(np.diff(boxes)[:, 0, 0]) == set(range(50, 80))
+    if len(shape) == 3:
+        assert (boxes[:, 2] == [20, 52]).all()

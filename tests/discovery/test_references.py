@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.discovery.references import check_cohort, draw_references, neighbour_count, reference_count
+from monai_sg.discovery.references import (
+    check_cohort,
+    draw_references,
+    neighbour_count,
+    random_references,
+    reference_count,
+)
 from monai_sg.utils.seeds import generator_for
 
 
@@ -26,6 +32,19 @@ from monai_sg.utils.seeds import generator_for
 )
 def test_neighbours_are_at_most_45_percent_and_at_least_three(images: int, asked: int, expected: int) -> None:
     assert neighbour_count(images, asked) == expected
+
+
+def test_the_share_of_the_cohort_can_be_all_of_it() -> None:
+    assert neighbour_count(445, 200, 1.0) == 200
+    assert neighbour_count(150, 200, 1.0) == 150
+
+
+def test_random_references_are_uniform_and_without_replacement() -> None:
+    firsts = [random_references(4, generator_for(seed)) for seed in range(400)]
+    assert all(sorted(order) == [0, 1, 2, 3] for order in firsts)
+    counts = np.bincount([order[0] for order in firsts])
+    assert counts.min() > 70  # 100 expected, standard deviation 9
+    assert counts.max() < 130
 
 
 def test_more_neighbours_than_images_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

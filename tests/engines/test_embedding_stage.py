@@ -78,6 +78,14 @@ def test_boxes_and_labels_are_kept_with_their_features(
         assert content["features"].shape == (3, 60)
 
 
+def test_an_unknown_window_is_refused_before_anything_is_read(
+    make_cache: MakeCache, split_ids: MakeDatalist, tmp_path: Path
+) -> None:
+    cache = make_cache([(16, 16, 16)] * 2)
+    with pytest.raises(ValueError, match=r"'median' is neither two numbers.*percentile, zscore"):
+        stage(cache, split_ids(cache.ids), tmp_path / "features.npz", intensity_range="median")
+
+
 def test_features_that_are_no_numbers_are_refused(
     make_cache: MakeCache, split_ids: MakeDatalist, tmp_path: Path
 ) -> None:
