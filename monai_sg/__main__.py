@@ -11,6 +11,7 @@ def main() -> None:
     import fire
 
     from .bundles import build
+    from .commands.agreement import agreement
     from .commands.comparison import compare
     from .commands.demo import demo
     from .commands.embed import embed
@@ -28,6 +29,7 @@ def main() -> None:
         "compare": compare,
         "embed": embed,
         "probe": probe,
+        "agreement": agreement,
         "bundles": {"build": build, "pack": pack},
         "weights": {"inspect": inspect},
     }

@@ -164,8 +164,8 @@ def open_cache(
     """
     records = datalist.records
     check_ids([record["id"] for record in records])
-    cache_dir = Path(cache_dir)
-    builder = CacheBuilder(Path(dataset_dir), cache_dir, spacing, num_workers, progress)
+    cache_dir = Path(cache_dir).absolute()
+    builder = CacheBuilder(Path(dataset_dir).absolute(), cache_dir, spacing, num_workers, progress)
     skipped = builder.build(records)
     usable = [record["id"] for record in records if record["id"] not in skipped]
     if not usable:

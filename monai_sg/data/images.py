@@ -20,7 +20,7 @@ def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[dict[str,
     """Return ``{"image": path, "id"}`` of every image of a data list, and ``series`` where a folder holds slices."""
     return [
         {
-            "image": str(Path(dataset_dir) / record["image"]),
+            "image": str(Path(dataset_dir).absolute() / record["image"]),
             **{key: record[key] for key in ("id", "series") if key in record},
         }
         for record in datalist.records

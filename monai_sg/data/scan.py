@@ -37,7 +37,7 @@ def open_datalist(
         FileNotFoundError: an image of an existing list is not there.
         ValueError: the list is damaged, or nothing in the folder can be used.
     """
-    path, dataset_dir = Path(path), Path(dataset_dir)
+    path, dataset_dir = Path(path), Path(dataset_dir).absolute()
     if not path.is_file():
         datalist = scan_folder(dataset_dir, seed, patient_pattern, spatial_dims=spatial_dims)
         datalist.save(path)
@@ -84,7 +84,7 @@ def scan_folder(
         FileNotFoundError: the folder does not exist.
         ValueError: the folder holds no image that can be used.
     """
-    dataset_dir = Path(dataset_dir)
+    dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
     found, skipped = _find(dataset_dir, spatial_dims, progress)
     records = _records(found, dataset_dir.resolve().name, patient_pattern)
     splits = split_by_patient(records, fractions, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +44,41 @@ def check_overrides(config_file: str | Sequence[str], names: Iterable[str]) -> N
             )
 
 
+def check_switches(config_file: str | Sequence[str], overrides: Mapping[str, Any]) -> None:
+    """Refuse ``true`` and ``false`` for an id that is True or False: a command line gives them as texts.
+
+    Args:
+        config_file: as in `check_overrides`.
+        overrides: id to value.
+
+    Raises:
+        ValueError: such a text; the sentence says what to write.
+    """
+    texts = {name: value for name, value in overrides.items() if value in ("true", "false")}
+    if not texts:
+        return
+    parser = ConfigParser()
+    parser.read_config([config_file] if isinstance(config_file, str | Path) else list(config_file))
+    for name, value in texts.items():
+        if isinstance(parser.get(name.replace("#", "::")), bool):
+            raise ValueError(f"--{name} {value} would be read as a text; write {value.capitalize()}. Nothing was run.")
+
+
 def _has(parent: Any, key: str) -> bool:
     if isinstance(parent, list):
         return key.isdigit() and int(key) < len(parent)
     return isinstance(parent, dict) and key in parent
 
 
-def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split the arguments of ``python -m monai.bundle run`` into config files and override ids.
+def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Split the arguments of ``python -m monai.bundle run`` into config files and overrides.
 
     Returns:
-        config files and ids; both empty if the process was started in another way.
+        config files, and id to text; both empty if the process was started in another way.
     """
     program = Path(arguments[0]).parts[-3:] if arguments else ()
     if program != ("monai", "bundle", "__main__.py") or len(arguments) < 2 or arguments[1] != "run":
-        return [], []
+        return [], {}
     flags: dict[str, str] = {}
     for position, argument in enumerate(arguments):
         if argument.startswith("--"):
@@ -66,14 +86,15 @@ def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[st
             following = arguments[position + 1] if position + 1 < len(arguments) else ""
             flags[name.replace("-", "_")] = value or following
     files = [file.strip(" '\"") for file in flags.get("config_file", "").strip("[]()").split(",") if file.strip()]
-    return files, [name for name in flags if name not in _WORKFLOW_FLAGS]
+    return files, {name: value for name, value in flags.items() if name not in _WORKFLOW_FLAGS}
 
 
 def check_command_line() -> None:
     """Check the overrides of a plain ``python -m monai.bundle run``; anything else is left alone."""
-    files, names = command_line_overrides(sys.argv)
+    files, overrides = command_line_overrides(sys.argv)
     if files:
-        check_overrides(files, names)
+        check_overrides(files, overrides)
+        check_switches(files, overrides)
 
 
 class CheckedWorkflow(ConfigWorkflow):
@@ -91,5 +112,7 @@ class CheckedWorkflow(ConfigWorkflow):
     """
 
     def __init__(self, config_file: str | Sequence[str], **kwargs: Any) -> None:
-        check_overrides(config_file, [name for name in kwargs if name not in _WORKFLOW_FLAGS])
+        overrides = {name: value for name, value in kwargs.items() if name not in _WORKFLOW_FLAGS}
+        check_overrides(config_file, overrides)
+        check_switches(config_file, overrides)
         super().__init__(config_file=config_file, **kwargs)

@@ -9,6 +9,7 @@ from monai_sg.engines.workflow import CheckedWorkflow, check_command_line, check
 
 CONFIG = {
     "epochs": 5,
+    "amp": True,
     "settings": {"seed": 0},
     "train": {
         "loader": {"_target_": "DataLoader", "batch_size": 1},
@@ -54,7 +55,7 @@ def test_ids_and_new_arguments_of_components_are_let_through(config: str, name: 
         ("train::handlers::last", "names no id"),
         ("epochs::more", "names no id"),
         ("train::loader::shuffle::more", "names no id"),
-        ("zzz", "did you mean epochs, settings, train, run"),
+        ("zzz", "did you mean epochs, amp, settings, train, run"),
     ],
 )
 def test_other_ids_are_refused_with_the_nearest(config: str, name: str, hint: str) -> None:
@@ -72,26 +73,28 @@ def test_a_later_file_brings_its_ids(config: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "files", "names"),
+    ("words", "files", "overrides"),
     [
-        (["--config_file", "a.json", "--epochs", "1"], ["a.json"], ["epochs"]),
-        (["--config_file=a.json", "--epochs=1", "--batch-size=2"], ["a.json"], ["epochs", "batch_size"]),
-        (["--config_file", "['a.json','b.json']", "--logging_file", "l"], ["a.json", "b.json"], []),
-        (["--config_file", '("a.json", "b.json")', "--train#x", "-1"], ["a.json", "b.json"], ["train#x"]),
-        (["training", "--config_file", "a.json", "--amp", "--seed", "0"], ["a.json"], ["amp", "seed"]),
-        (["--workflow_name", "w", "--config_file", "a.json", "--meta_file", "m"], ["a.json"], []),
-        (["--args_file", "a.json", "--epochs", "1"], [], ["epochs"]),
+        (["--config_file", "a.json", "--epochs", "1"], ["a.json"], {"epochs": "1"}),
+        (["--config_file=a.json", "--epochs=1", "--batch-size=2"], ["a.json"], {"epochs": "1", "batch_size": "2"}),
+        (["--config_file", "['a.json','b.json']", "--logging_file", "l"], ["a.json", "b.json"], {}),
+        (["--config_file", '("a.json", "b.json")', "--train#x", "-1"], ["a.json", "b.json"], {"train#x": "-1"}),
+        (["training", "--config_file", "a.json", "--seed", "0"], ["a.json"], {"seed": "0"}),
+        (["--workflow_name", "w", "--config_file", "a.json", "--meta_file", "m"], ["a.json"], {}),
+        (["--args_file", "a.json", "--epochs", "1"], [], {"epochs": "1"}),
     ],
 )
-def test_command_line_is_split_into_files_and_overrides(words: list[str], files: list[str], names: list[str]) -> None:
-    assert command_line_overrides([PROGRAM, "run", *words]) == (files, names)
+def test_command_line_is_split_into_files_and_overrides(
+    words: list[str], files: list[str], overrides: dict[str, str]
+) -> None:
+    assert command_line_overrides([PROGRAM, "run", *words]) == (files, overrides)
 
 
 @pytest.mark.parametrize(
     "arguments", [[], [PROGRAM], [PROGRAM, "ckpt_export", "--config_file", "a.json"], ["pytest", "run", "--epochs"]]
 )
 def test_other_programs_are_left_alone(arguments: list[str]) -> None:
-    assert command_line_overrides(arguments) == ([], [])
+    assert command_line_overrides(arguments) == ([], {})
 
 
 def test_a_plain_bundle_run_is_checked(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,3 +113,12 @@ def test_checked_workflow_applies_known_overrides_and_refuses_others(config: str
     assert workflow.run() == [7]
     with pytest.raises(ValueError, match="did you mean epochs"):
         CheckedWorkflow(config, workflow_type=None, logging_file=False, epoch=7)
+
+
+def test_a_switch_that_would_be_read_as_a_text_is_refused(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"--amp false would be read as a text; write False"):
+        CheckedWorkflow(config, workflow_type=None, logging_file=False, amp="false")
+    monkeypatch.setattr("sys.argv", [PROGRAM, "run", "--config_file", config, "--amp=true"])
+    with pytest.raises(ValueError, match="write True"):
+        check_command_line()
+    CheckedWorkflow(config, workflow_type=None, logging_file=False, amp=False, epochs="false")
