@@ -1,16 +1,16 @@
-"""Time of a random patch with its label from prepared images: ``python tests/benchmarks/patches.py``."""
+"""Time of a random patch with its label from prepared images, beside MONAI's data sets."""
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-import torch
 from monai.data import CacheDataset, PersistentDataset
 from monai.transforms import (
     ClassesToIndicesd,
@@ -23,11 +23,40 @@ from monai.transforms import (
 
 from monai_sg.data.prepared import PreparedDataset
 
+from .measure import best_seconds, seconds_of
+from .table import Row, compared
+
+GROUP = "patches"
 KEYS = ["image", "label"]
 PATCH = (64, 64, 32)
+PREPARED = "PreparedDataset"
 
 
-def _write_pair(folder: Path, shape: tuple[int, int, int]) -> dict[str, str]:
+def rows(args: argparse.Namespace) -> list[Row]:
+    """Time the first patch of an image and later ones."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = _datasets([_write_pair(folder, args.patch_volume)], folder)
+        built: dict[str, Any] = {}
+
+        def first(title: str) -> None:
+            built[title] = made[title]()
+            built[title][0]
+
+        once = {title: seconds_of(partial(first, title)) for title in made}
+        works = {title: partial(dataset.__getitem__, 0) for title, dataset in built.items()}
+        again = best_seconds(works, min(args.repeats, 5))
+    others = [title for title in made if title != PREPARED]
+    return [
+        compared(
+            GROUP, f"{work} patch", 1000 * seconds[PREPARED], "ms", 1000 * seconds[title], note=f"reference: {title}"
+        )
+        for title in others
+        for work, seconds in (("first", once), ("later", again))
+    ]
+
+
+def _write_pair(folder: Path, shape: list[int]) -> dict[str, str]:
     """Write an image of noise and the label of a box in it."""
     rng = np.random.default_rng(0)
     label = np.zeros(shape, np.uint8)
@@ -40,57 +69,22 @@ def _write_pair(folder: Path, shape: tuple[int, int, int]) -> dict[str, str]:
     return record
 
 
-def _preparation() -> list[Callable[..., object]]:
-    return [
+def _datasets(data: list[dict[str, str]], folder: Path) -> dict[str, Callable[[], Any]]:
+    preparation = [
         LoadImaged(KEYS),
         EnsureChannelFirstd(KEYS),
         ScaleIntensityRanged("image", a_min=-1000, a_max=1000, b_min=0, b_max=1, clip=True),
     ]
+    indexed = Compose([*preparation, ClassesToIndicesd("label", num_classes=2, max_samples_per_class=10_000)])
+    whole = Compose([*preparation, _crop(None)])
+    return {
+        "PersistentDataset": lambda: PersistentDataset(data, whole, folder / "persistent"),
+        "CacheDataset, all in memory": lambda: CacheDataset(data, whole, progress=False),
+        PREPARED: lambda: PreparedDataset(data, indexed, _crop("label_cls_indices"), cache_dir=folder, progress=False),
+    }
 
 
 def _crop(indices_key: str | None) -> RandCropByLabelClassesd:
     return RandCropByLabelClassesd(
         KEYS, label_key="label", spatial_size=PATCH, num_classes=2, indices_key=indices_key, warn=False
     )
-
-
-def _timed(make: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Return the seconds of making a data set with its first item, and the median of later items."""
-    start = time.perf_counter()
-    dataset = make()
-    dataset[0]  # type: ignore[index]
-    first = time.perf_counter() - start
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        dataset[0]  # type: ignore[index]
-        times.append(time.perf_counter() - start)
-    return first, float(np.median(times))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", type=int, nargs=3, default=(256, 256, 200))
-    parser.add_argument("--repeats", type=int, default=20)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)  # as in a worker of a data loader
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        data = [_write_pair(folder, tuple(arguments.shape))]
-        indexed = Compose([*_preparation(), ClassesToIndicesd("label", num_classes=2, max_samples_per_class=10_000)])
-        whole = Compose([*_preparation(), _crop(None)])
-        rows = {
-            "PersistentDataset, label searched": lambda: PersistentDataset(data, whole, folder / "persistent"),
-            "CacheDataset, label searched": lambda: CacheDataset(data, whole, progress=False),
-            "PreparedDataset": lambda: PreparedDataset(
-                data, indexed, _crop("label_cls_indices"), cache_dir=folder, progress=False
-            ),
-        }
-        print(f"image {tuple(arguments.shape)}, patch {PATCH}\n{'':36s}{'first':>10s}{'later':>13s}")
-        for title, make in rows.items():
-            first, later = _timed(make, arguments.repeats)
-            print(f"{title:36s}{first:10.2f} s{1000 * later:10.2f} ms")
-
-
-if __name__ == "__main__":
-    main()
