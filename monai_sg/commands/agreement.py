@@ -63,7 +63,6 @@ def agreement(
         tables, and what was written.
     """
     folder = Path(output).resolve()
-    folder = Path(output).resolve()
     if data is None:
         data, labels, settings = _phantoms(folder / "phantom"), f"{folder}/phantom/labels", PHANTOM_LABELS | settings
     data = str(Path(data).resolve())  # ITK changes the working folder while it is loaded
