@@ -11,6 +11,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from ..bundles import bundle_root
+from ..data.intensity import checked_range
 from ..engines.run_record import RunRecord
 from ..engines.workflow import CheckedWorkflow, check_overrides
 
@@ -48,6 +49,8 @@ class Chain:
         self.root = bundle_root(bundle)
         self.stages = tuple(stages)
         self.overrides = dict(overrides)
+        if "intensity_range" in self.overrides:
+            checked_range(self.overrides["intensity_range"])  # the configs look at it after the cache has been filled
         self.preset = self._preset(self.overrides.pop("preset", "default"))
         self._own = {stage: self._of(stage) for stage in stages}
         for name in self.overrides:

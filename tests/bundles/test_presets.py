@@ -193,6 +193,11 @@ def test_an_unknown_preset_is_named_with_those_there_are() -> None:
         Chain(BUNDLE, {"preset": "papers"})
 
 
+def test_intensities_that_make_no_sense_stop_before_anything_is_read() -> None:
+    with pytest.raises(ValueError, match="'percentiles' is neither two numbers"):
+        Chain(BUNDLE, {"intensity_range": "percentiles"})
+
+
 def test_the_chain_names_the_overlay_in_its_commands() -> None:
     for line in Chain(BUNDLE, {"preset": "paper", "epochs": 3}).commands():
         assert "preset_paper.json" in line
