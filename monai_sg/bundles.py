@@ -62,9 +62,9 @@ def _build_one(recipe_path: Path, bundle: Path) -> list[Path]:
         written.append(_write(bundle / "configs" / name, text))
     written.append(_write(bundle / "configs" / "metadata.json", _json_text(read_json(folder / "metadata.json"))))
     fragments = folder.parent / "fragments"
-    written.append(_write(bundle / "configs" / "logging.conf", (fragments / "logging.conf").read_text()))
-    written.append(_write(bundle / "LICENSE", (folder.parent.parent.parent / "LICENSE").read_text()))
-    text = (folder / "README.md").read_text().replace("{{arguments}}", argument_table(folder, recipe))
+    written.append(_write(bundle / "configs" / "logging.conf", (fragments / "logging.conf").read_text("utf-8")))
+    written.append(_write(bundle / "LICENSE", (folder.parent.parent.parent / "LICENSE").read_text("utf-8")))
+    text = (folder / "README.md").read_text("utf-8").replace("{{arguments}}", argument_table(folder, recipe))
     written.append(_write(bundle / "docs" / "README.md", text))
     for extra in sorted((folder / "docs").glob("*")):
         written.append(Path(shutil.copyfile(extra, bundle / "docs" / extra.name)))

@@ -66,7 +66,7 @@ class FineTuning:
 
 def read_cases(path: Path) -> dict[str, dict[str, float]]:
     """Read the table that `CaseTable` wrote: per row its measures, NaN where undefined."""
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return {
             row.pop("case"): {name: float(value) if value else nan for name, value in row.items()}
             for row in csv.DictReader(file)

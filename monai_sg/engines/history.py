@@ -54,5 +54,5 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
     """Read the rows that `History` wrote; an absent file gives none."""
     if not Path(path).is_file():
         return []
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import locale
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import itk
@@ -49,8 +50,18 @@ def test_transfer_syntaxes_give_the_same_values(tmp_path: Path, write_series: Wr
     np.testing.assert_array_equal(read_volume(tmp_path, series).array, ct_like())
 
 
+@pytest.fixture
+def own_locale() -> Iterator[None]:
+    """Restore the locale, which GDCM changes when it writes."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
+
+
 @pytest.mark.parametrize("kind", [0, 1])  # JPEG lossless and JPEG 2000, of GDCM
-def test_compressed_slices_give_the_same_values(tmp_path: Path, write_series: WriteSeries, kind: int) -> None:
+def test_compressed_slices_give_the_same_values(
+    tmp_path: Path, write_series: WriteSeries, kind: int, own_locale: None
+) -> None:
     series = write_series(tmp_path, ct_like((24, 20, 9)))
     plane = itk.Image[itk.SS, 2]
     for path in tmp_path.iterdir():
