@@ -21,6 +21,7 @@ def weights(tmp_path: Path) -> str:
     return str(save_network(GenesisUNet(3, width=8), tmp_path / "model.pt", {"preprocessing": PREPROCESSING}))
 
 
+@pytest.mark.slow
 def test_scans_cut_to_a_tumour_tell_it_by_position(real_data: Path, weights: str, tmp_path: Path) -> None:
     probe(weights=weights, labels=str(real_data / "ct_sts_tumour"), output=str(tmp_path / "probe"))
     result = read_json(tmp_path / "probe" / "probe.json")
@@ -30,6 +31,7 @@ def test_scans_cut_to_a_tumour_tell_it_by_position(real_data: Path, weights: str
     assert scores["position"] > scores["network"] > 0.5
 
 
+@pytest.mark.slow
 def test_features_of_all_scans(real_data: Path, weights: str, tmp_path: Path) -> None:
     embed(weights=weights, data=str(real_data / "ct_sts_tumour" / "imagesTr"), output=str(tmp_path / "out"))
     with np.load(tmp_path / "out" / "features.npz") as content:
