@@ -70,7 +70,6 @@ RULES: list[tuple[str, tuple[Any, Any, Any]]] = [
 ]
 
 NETWORKS: list[tuple[str, str, tuple[Any, Any, Any]]] = [
-    # 13,997,825 parameters of the published network without skips and with parameter-free up-sampling
     ("autoencoder", "autoencoder_skips", (False, False, True)),
     ("train", "batch_statistics", (False, False, True)),
 ]
