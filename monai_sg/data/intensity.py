@@ -73,7 +73,7 @@ def intensity_window(values: NDArray[np.generic], mode: str) -> Window:
     return float(finite.min()), float(finite.max())
 
 
-def scaled(image: Tensor, window: Window) -> Tensor:
-    """Return an image with ``window`` mapped to [0, 1]; what lies outside is clipped."""
+def scaled(image: Tensor, window: Window | tuple[Tensor, Tensor]) -> Tensor:
+    """Return an image with ``window``, or one per channel, mapped to [0, 1]; what lies outside is clipped."""
     low, high = window
     return ((image - low) / (high - low)).clamp(0, 1)

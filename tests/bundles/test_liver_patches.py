@@ -71,7 +71,7 @@ CHANGES = [
     {"orientation": "LSP"},
     {"image_size": [20, 24, -1]},
     {"intensity_range": [-100, 300]},
-    {"intensity_range": []},
+    {"intensity_range": "percentile"},
     {"foreground": [2]},
 ]
 

@@ -11,7 +11,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, 
 from monai_sg.data.cache import VolumeCache, open_cache
 from monai_sg.data.intensity import MODES
 from monai_sg.data.records import Datalist
-from monai_sg.data.window_intensity import WindowIntensityd
+from monai_sg.data.window_intensity import InvertibleWindowIntensityd, WindowIntensityd
 
 from .conftest import write_nifti
 
@@ -57,7 +57,7 @@ def test_a_whole_image_has_the_window_of_the_cache_and_goes_back_to_its_units(
             LoadImaged("image"),
             EnsureChannelFirstd("image"),
             Orientationd("image", axcodes="RAS", labels=None),
-            WindowIntensityd("image", mode),
+            InvertibleWindowIntensityd("image", mode),
         ]
     )
     item = before({"image": str(tmp_path / "data/bright.nii.gz")})
@@ -70,6 +70,25 @@ def test_a_whole_image_has_the_window_of_the_cache_and_goes_back_to_its_units(
     low, high = cache.window("bright", mode)
     assert back[0, 0].unique().tolist() == pytest.approx([low + 0.25 * (high - low)], rel=1e-3)
     assert back[0, -1].unique().tolist() == pytest.approx([high], rel=1e-3)
+
+
+def test_a_prediction_from_a_scaled_image_is_left_as_it_is(cache: VolumeCache, tmp_path: Path) -> None:
+    turn = Orientationd("image", axcodes="RAS", labels=None)
+    before = Compose([LoadImaged("image"), EnsureChannelFirstd("image"), turn, WindowIntensityd("image", "zscore")])
+    item = before({"image": str(tmp_path / "data/dark.nii.gz")})
+    item["pred"] = MetaTensor(torch.full((1, 12, 10, 8), 0.25))
+    assert Invertd("pred", before, orig_keys="image")(item)["pred"].unique().tolist() == [0.25]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 2), (2, 3, 2, 1)])
+def test_each_channel_has_a_window_of_its_own(shape: tuple[int, ...]) -> None:
+    values = torch.tensor([[0.0, 2, 2, 2, 4, 4], [0.0, 20, 20, 20, 40, 40]]).reshape(shape)  # windows: 2 to 4, 20 to 40
+    scale = InvertibleWindowIntensityd("image", "percentile")
+    item = scale({"image": MetaTensor(values)})
+    expected = torch.tensor([[0.0, 0, 0, 0, 1, 1]] * 2).reshape(shape)
+    torch.testing.assert_close(item["image"].as_tensor(), expected)
+    back = scale.inverse(item)["image"].as_tensor()
+    torch.testing.assert_close(back, values.clamp(min=torch.tensor([2.0, 20]).reshape(2, *[1] * (len(shape) - 1))))
 
 
 def test_a_wrong_text_is_refused() -> None:
