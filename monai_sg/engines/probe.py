@@ -38,7 +38,7 @@ class Probe:
         network: what is trained.
         boxes: file with labelled boxes, see `read_labelled_boxes`.
         cache: the images.
-        datalist: the images by split.
+        datalist: the images by split; ``None`` where crops come without their images.
         crop_size: voxels that a box is resized to, unless the file says it.
         overview_size: voxels that a whole image is resized to.
         intensity_range: physical values that become 0 and 1, or a window per image.
@@ -48,7 +48,7 @@ class Probe:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or does not fit the images, or boxes of a class are missing.
+        ValueError: there are no images, the file is damaged or does not fit them, or boxes of a class are missing.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Probe:
         network: EncoderDecoder,
         boxes: str | Path,
         cache: VolumeCache,
-        datalist: Datalist,
+        datalist: Datalist | None,
         crop_size: Sequence[int],
         overview_size: Sequence[int],
         intensity_range: IntensityRange,
@@ -64,6 +64,11 @@ class Probe:
         interval: int = 10,
         seed: int = 0,
     ) -> None:
+        if datalist is None:
+            raise ValueError(
+                f"The boxes of {boxes} lie in images, but this training reads crops that come without theirs. Leave out "
+                "probe_boxes; `python -m monai_sg probe` measures the finished weights on images."
+            )
         found = read_labelled_boxes(boxes, cache, datalist)
         size = overview_size if found.of_whole_images else found.crop_size or crop_size
         self.probe = FrozenProbe(cache, found, size, intensity_range, seed)

@@ -82,3 +82,17 @@ def test_scores_are_written_and_shown(tmp_path: Path) -> None:
         "features,knn_accuracy,knn_auc,linear_accuracy,linear_auc\nnetwork,0.75,0.875,0.5,0.625\n"
     )
     assert score_lines(scores)[-1].split() == ["network", "0.750", "0.875", "0.500", "0.625"]
+
+
+def test_boxes_without_images_are_refused(make_cache: Callable[..., VolumeCache], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="boxes.csv lie in images.*Leave out probe_boxes"):
+        Probe(
+            GenesisUNet(3, width=2),
+            tmp_path / "boxes.csv",
+            make_cache([(8, 8, 8)]),
+            None,
+            crop_size=(8, 8, 8),
+            overview_size=(8, 8, 8),
+            intensity_range=(-1000, 1000),
+            path=tmp_path / "baselines.csv",
+        )
