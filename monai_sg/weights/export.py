@@ -18,6 +18,11 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> Path:
     return write_atomic(path, lambda file: torch.save(state, file))
 
 
+def origin_of(path: str | Path | None) -> dict[str, str]:
+    """Return name and SHA-256 of the weights that a training starts from, without their folder; nothing from scratch."""
+    return {} if path is None else {"file": Path(path).name, "sha256": sha256_of(path)}
+
+
 def save_network(network: EncoderDecoder, path: str | Path, description: Mapping[str, Any]) -> Path:
     """Write the weights of a network, and beside them ``<stem>.json``: how to build it and what it was trained on.
 

@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_sg.engines.history import read_history
-from monai_sg.utils.files import read_json
+from monai_sg.utils.files import read_json, sha256_of
 from tests.bundles.small_liver import (
     TRAIN,
     cause,
@@ -53,7 +53,7 @@ def test_training_leaves_weights_with_their_description_and_no_state(finished_li
     assert sorted(path.name for path in (finished_liver / "models").iterdir()) == ["model.json", "model.pt"]
     facts = read_json(finished_liver / "models/model.json")
     assert (facts["network"], facts["width"], facts["images"]) == ("GenesisUNet", 4, 4)
-    assert facts["pretrained_path"] is None
+    assert facts["pretrained"] == {}
     assert facts["preprocessing"]["roi_size"] == [16, 16, 16]
     assert read_json(finished_liver / "run.json")["train"]["finished"]
     assert not (finished_liver / "train/state.pt").exists()
@@ -211,7 +211,7 @@ def test_training_from_pretrained_weights_says_so(
         run(TRAIN, liver_cohort, tmp_path, pretrained_path=str(path), pretrained_part="encoder", **cache)
     assert any(f"{path}: " in message and "100.0% of what was asked for" in message for message in caplog.messages)
     facts = read_json(tmp_path / "models/model.json")
-    assert (facts["pretrained_path"], facts["pretrained_part"]) == (str(path), "encoder")
+    assert (facts["pretrained"]["sha256"], facts["pretrained_part"]) == (sha256_of(path), "encoder")
 
 
 def test_a_training_shorter_than_the_interval_of_validation_is_validated_at_its_end(

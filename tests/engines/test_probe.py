@@ -85,7 +85,7 @@ def test_scores_are_written_and_shown(tmp_path: Path) -> None:
 
 
 def test_boxes_without_images_are_refused(make_cache: Callable[..., VolumeCache], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="boxes.csv lie in images.*Leave out probe_boxes"):
+    with pytest.raises(ValueError, match=r"boxes\.csv lie in images.*Leave out probe_boxes"):
         Probe(
             GenesisUNet(3, width=2),
             tmp_path / "boxes.csv",

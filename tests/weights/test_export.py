@@ -6,7 +6,7 @@ import torch
 
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json, sha256_of
-from monai_sg.weights.export import save_network
+from monai_sg.weights.export import origin_of, save_network
 
 
 def test_weights_come_with_what_is_needed_to_build_and_feed_their_network(tmp_path: Path) -> None:
@@ -21,3 +21,9 @@ def test_weights_come_with_what_is_needed_to_build_and_feed_their_network(tmp_pa
     assert all(value.is_contiguous() for value in state.values())
     assert any(name.startswith(facts["encoder_key"] + ".") for name in state)
     GenesisUNet(spatial_dims=3, in_channels=2, width=4).load_state_dict(state)
+
+
+def test_the_origin_of_weights_is_their_content_and_not_their_place(tmp_path: Path) -> None:
+    path = save_network(GenesisUNet(3, width=2), tmp_path / "model.pt", {})
+    assert origin_of(path) == {"file": "model.pt", "sha256": sha256_of(path)}
+    assert origin_of(None) == {}
