@@ -19,7 +19,7 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> Path:
 
 
 def origin_of(path: str | Path | None) -> dict[str, str]:
-    """Return name and SHA-256 of the weights that a training starts from, without their folder; nothing from scratch."""
+    """Return name and SHA-256 of the weights that a training starts from, without their folder; ``{}`` from scratch."""
     return {} if path is None else {"file": Path(path).name, "sha256": sha256_of(path)}
 
 
