@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 
 Batch = Mapping[str, torch.Tensor]
 Params = dict[str, torch.Tensor]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..transforms.corruption import Corruption
 from .base import Batch, Params, PretrainingMethod
 

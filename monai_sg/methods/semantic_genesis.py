@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..transforms.corruption import Corruption
 from .base import Batch, Params, PretrainingMethod
 from .restoration import error_per_crop

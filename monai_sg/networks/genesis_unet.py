@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .blocks import EncoderDecoder
+from .encoder_decoder import EncoderDecoder
 from .names import GENESIS, Rules
 
 

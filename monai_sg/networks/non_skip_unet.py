@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .blocks import EncoderDecoder
+from .encoder_decoder import EncoderDecoder
 
 
 class NonSkipUNet(EncoderDecoder):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.files import sha256_of, write_atomic, write_json
 
 
@@ -35,12 +35,15 @@ def save_network(network: EncoderDecoder, path: str | Path, description: Mapping
         ``path``.
     """
     path = save_weights(network, path)
-    stem = network.get_parameter(f"{network.stem_key}.weight")
+    stem, head = (network.get_parameter(f"{key}.weight") for key in (network.stem_key, network.head_key))
     facts = {
         "network": type(network).__name__,
         "spatial_dims": network.spatial_dims,
         "in_channels": stem.shape[1],
+        "out_channels": head.shape[0],
         "width": stem.shape[0],
+        "skips": network.skips,
+        "batch_statistics": network.batch_statistics,
         "encoder_key": network.encoder_key,
         "stem_key": network.stem_key,
         "decoder_key": network.decoder_key,

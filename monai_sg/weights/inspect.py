@@ -8,11 +8,12 @@ from pathlib import Path
 
 import torch
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..networks.genesis_unet import GenesisUNet
 from ..networks.names import renamed
 from ..networks.non_skip_unet import NonSkipUNet
-from .load import PARTS, load_weights, read_weights
+from .load import PARTS, load_weights
+from .reading import read_weights
 
 FAMILIES: tuple[type[EncoderDecoder], ...] = (GenesisUNet, NonSkipUNet)
 
@@ -39,7 +40,7 @@ def inspect_weights(path: str | Path) -> list[str]:
 
 
 def _fits(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    stem, head = (_find(weights, f"{key}.weight") for key in (EncoderDecoder.stem_key, EncoderDecoder.head_key))
+    stem, head = (find_tensor(weights, f"{key}.weight") for key in (EncoderDecoder.stem_key, EncoderDecoder.head_key))
     if stem is None or stem.dim() not in (4, 5):
         return [f"it has no {EncoderDecoder.stem_key}.weight, so it fits no network of this package as it is"]
     dims, (width, channels) = stem.dim() - 2, stem.shape[:2]
@@ -53,7 +54,7 @@ def _fits(weights: Mapping[str, torch.Tensor]) -> list[str]:
     return lines
 
 
-def _find(weights: Mapping[str, torch.Tensor], key: str) -> torch.Tensor | None:
+def find_tensor(weights: Mapping[str, torch.Tensor], key: str) -> torch.Tensor | None:
     """Return the tensor that has the name ``key``, or gets it by a renaming of one of the families."""
     namings = [(), *(rules for family in FAMILIES for rules in family.renamings.values())]
     found = (value for rules in namings for name, value in weights.items() if renamed(name, rules) == key)

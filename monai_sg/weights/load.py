@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..networks.names import renamed
+from .reading import read_weights
 from .report import LoadReport, WeightsMismatchError
 
 logger = logging.getLogger(__name__)
 
 PARTS = ("encoder", "encoder_decoder")
-# Training checkpoints keep losses as NumPy numbers, whose module older files call by its former name.
-_scalar: Any = np.float64(0).__reduce__()[0]
-NUMPY_NUMBERS: list[Any] = [_scalar, (_scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Float64DType]
 Module = TypeVar("Module", bound=nn.Module)
 Network = TypeVar("Network", bound=EncoderDecoder)
-
-
-def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a state dict without unpickling anything but tensors, numbers and texts.
-
-    Args:
-        path: file with a flat mapping of names to tensors, such as a bundle's ``models/model.pt``, or a training
-            checkpoint that holds one under ``state_dict``.
-
-    Returns:
-        the tensors on the CPU.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, holds Python objects, or holds no tensors.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"The weights {path} do not exist; check the path or leave it out.")
-    try:
-        with torch.serialization.safe_globals(NUMPY_NUMBERS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} is not a file of plain weights ({reason}); nothing was loaded.") from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        kinds = sorted({type(value).__name__ for value in content.values()}) if isinstance(content, Mapping) else []
-        raise ValueError(f"{path} holds {kinds or type(content).__name__}, not a flat mapping of names to tensors.")
-    if not content:
-        raise ValueError(f"{path} holds no tensors; it may be the file of an interrupted export.")
-    return dict(content)
 
 
 def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], part: str, source: str) -> LoadReport:
@@ -76,7 +40,7 @@ def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], p
     weights, source = _translated(network, weights, source)
     prefixes = (network.encoder_key,) if part == "encoder" else (network.encoder_key, network.decoder_key)
     wanted = [name for name in own if name.split(".", 1)[0] in prefixes]
-    candidates = [name for name in own if name in wanted or (part != "encoder" and name in weights)]
+    candidates = wanted if part == "encoder" else list(own)
     report = LoadReport(source)
     filled: dict[str, torch.Tensor] = {}
     for name in candidates:
@@ -164,14 +128,17 @@ def initialised(
     return network.to(device).to(memory_format=formats[network.spatial_dims])  # type: ignore[call-overload]
 
 
-def restored(module: Module, path: str | Path | bool | None, made_by: str) -> Module:
-    """Load every tensor of a saved module, such as a pre-training method with its heads.
+def restored(
+    module: Module, path: str | Path | bool | None, made_by: str, device: torch.device | str = "cpu"
+) -> Module:
+    """Put a module, such as a pre-training method with its heads, on its device, with every tensor of a file.
 
     Args:
         module: is changed in place.
-        path: state dict written by a previous stage; None or False, which a command line can say, leaves the module as
-            it is.
+        path: state dict written by a previous stage; None or False, which a command line can say, leaves the weights as
+            they are.
         made_by: what writes ``path``, named when it is absent, with the way to go without.
+        device: where the module goes.
 
     Returns:
         the same module.
@@ -180,14 +147,26 @@ def restored(module: Module, path: str | Path | bool | None, made_by: str) -> Mo
         FileNotFoundError: ``path`` is absent.
         WeightsMismatchError: a name or a shape differs.
     """
+    module = module.to(device)
     if path is None or isinstance(path, bool):
         return module
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. {made_by}")
-    weights, own = read_weights(path), module.state_dict()
+    weights = read_weights(path)
+    report = _comparison(module.state_dict(), weights, str(path))
+    if report.missing or report.unexpected or report.mismatched:
+        remedy = "It was made with other settings: give those (width, number of classes), or make it again."
+        raise WeightsMismatchError(report, remedy)
+    module.load_state_dict(weights)
+    logger.info(f"Starts from {report}.")
+    return module
+
+
+def _comparison(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], source: str) -> LoadReport:
+    """Return which names and shapes agree, without any translation."""
     shared = [name for name in own if name in weights]
     report = LoadReport(
-        str(path),
+        source,
         matched=[name for name in shared if weights[name].shape == own[name].shape],
         missing=[name for name in own if name not in weights],
         unexpected=[name for name in weights if name not in own],
@@ -198,9 +177,4 @@ def restored(module: Module, path: str | Path | bool | None, made_by: str) -> Mo
         ],
     )
     report.share = sum(own[name].numel() for name in report.matched) / sum(value.numel() for value in own.values())
-    if report.missing or report.unexpected or report.mismatched:
-        remedy = "It was made with other settings: give those (width, number of classes), or make it again."
-        raise WeightsMismatchError(report, remedy)
-    module.load_state_dict(weights)
-    logger.info(f"Starts from {report}.")
-    return module
+    return report

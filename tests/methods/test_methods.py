@@ -84,3 +84,25 @@ def test_method_compiles_whole() -> None:
     params = method.sample(batch, torch.Generator().manual_seed(0))
     explanation = torch._dynamo.explain(method)(batch, params)
     assert explanation.graph_break_count == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("rec", [0.0, 1.0])
+def test_a_step_is_where_the_method_is(size: tuple[int, ...], rec: float) -> None:
+    method, batch = semantic_genesis(len(size), rec).to("meta"), batch_of(size)
+    params = method.sample(batch, torch.Generator())
+    output = method({name: value.to("meta") for name, value in batch.items()}, params)
+    output["loss"].backward()
+    assert all(value.is_meta for value in output.values())
+    assert all(p.grad is None or p.grad.is_meta for p in method.parameters())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_devices_agree(size: tuple[int, ...], device: torch.device) -> None:
+    method, batch = semantic_genesis(len(size)), batch_of(size)
+    params = method.sample(batch, torch.Generator().manual_seed(0))
+    expected = method(batch, params)["loss"].item()
+    there = {name: value.to(device) for name, value in batch.items()}
+    output = method.to(device)(there, {name: value.to(device) for name, value in params.items()})
+    output["loss"].backward()
+    assert output["loss"].item() == pytest.approx(expected, rel=1e-3)  # TF32 on recent GPUs

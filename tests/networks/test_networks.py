@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from monai_sg.networks.batch_statistics import BatchStatisticsNorm
-from monai_sg.networks.blocks import EncoderDecoder
+from monai_sg.networks.encoder_decoder import EncoderDecoder
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.heads import PatternHead
 from monai_sg.networks.non_skip_unet import NonSkipUNet

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -62,6 +64,28 @@ def test_a_batch_is_its_crops_one_by_one(corruption: Corruption, shape: tuple[in
     for i in range(shape[0]):
         alone = corruption.apply(x[i : i + 1], {name: value[i : i + 1] for name, value in params.items()})
         assert torch.equal(alone[0], batched[i])
+
+
+@every_corruption
+@every_shape
+def test_everything_made_on_the_way_is_where_the_batch_is(
+    corruption: Corruption, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # there is none for this device
+    params = corruption.sample(shape, seeded())
+    out = corruption.apply(torch.empty(shape, device="meta"), params)  # refuses to mix devices, as a GPU does
+    assert out.is_meta
+    assert out.shape == shape
+
+
+@every_corruption
+@every_shape
+def test_devices_agree(corruption: Corruption, shape: tuple[int, ...], device: torch.device) -> None:
+    params = corruption.sample(shape, torch.Generator(device).manual_seed(0))
+    assert {value.device.type for value in params.values()} <= {device.type}
+    x = torch.rand(shape, generator=seeded(1))
+    expected = corruption.apply(x, {name: value.cpu() for name, value in params.items()})
+    torch.testing.assert_close(corruption.apply(x.to(device), params).cpu(), expected, rtol=0, atol=1e-5)
 
 
 @every_corruption

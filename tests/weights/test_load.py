@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import torch
 
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.non_skip_unet import NonSkipUNet
-from monai_sg.weights.load import adapt_channels, initialised, load_weights, read_weights, restored
+from monai_sg.weights.load import adapt_channels, initialised, load_weights, restored
+from monai_sg.weights.reading import read_weights
 from monai_sg.weights.report import WeightsMismatchError
 
 
@@ -59,29 +59,6 @@ def test_another_width_is_refused_with_the_first_keys(tmp_path: Path) -> None:
         initialised(GenesisUNet(spatial_dims=2, width=4), path)
 
 
-@pytest.mark.parametrize("content", [{}, {"model": {"a": torch.ones(1)}}, {"state_dict": {}}, [torch.ones(1)]])
-def test_a_file_that_is_no_flat_state_dict_is_named(tmp_path: Path, content: object) -> None:
-    with pytest.raises(ValueError, match=r"model\.pt holds"):
-        read_weights(saved(tmp_path, content))
-
-
-def test_a_file_with_python_objects_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not a file of plain weights"):
-        read_weights(saved(tmp_path, {"opt": argparse.Namespace(lr=1.0)}))
-
-
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path, GenesisUNet(spatial_dims=2, width=4).state_dict())
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="not a file of plain weights"):
-        read_weights(path)
-
-
-def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none\.pt do not exist"):
-        read_weights(tmp_path / "none.pt")
-
-
 def test_an_unknown_part_is_named() -> None:
     with pytest.raises(ValueError, match="'decoder'"):
         initialised(GenesisUNet(spatial_dims=2, width=4), part="decoder")
@@ -96,6 +73,14 @@ def test_a_restored_module_needs_every_tensor(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="made by x"):
         restored(module, tmp_path / "absent.pt", "made by x")
     assert restored(module, None, "made by x") is module
+    assert restored(module, None, "made by x", "meta").weight.is_meta
+
+
+def test_weights_without_the_head_are_reported(tmp_path: Path) -> None:
+    weights = GenesisUNet(spatial_dims=2, width=4).state_dict()
+    bare = saved(tmp_path, {name: value for name, value in weights.items() if not name.startswith("head.")})
+    report = load_weights(GenesisUNet(spatial_dims=2, width=4), read_weights(bare), "encoder_decoder", "x")
+    assert (report.share, report.missing) == (1.0, ["head.weight", "head.bias"])
 
 
 def test_stem_of_another_channel_count_is_adapted_and_reported(tmp_path: Path) -> None:
