@@ -40,13 +40,18 @@ def find_boxes(image: np.ndarray, spacing: Sequence[float], scale: float, offset
     """
     steps = [max(1, round(COARSE_MM / distance)) for distance in spacing]
     coarse = image[tuple(slice(None, None, step) for step in steps)].astype(np.float32) * scale + offset
-    is_ct = image.ndim == 3 and coarse.min() <= HU_AIR and coarse.max() > 0
+    is_ct = shows_ct(coarse)
     body = body_mask(coarse) if is_ct else _foreground(coarse)
     body_box = _box(body, steps, image.shape) or [[0, length] for length in image.shape]
     if not is_ct:
         return body_box, None
     distances = [step * distance for step, distance in zip(steps, spacing, strict=True)]
     return body_box, _box(lung_mask(coarse, body, distances), steps, image.shape)
+
+
+def shows_ct(values: np.ndarray) -> bool:
+    """Return whether physical values are HU of a volume: three axes, some air (-500 or less), something above water."""
+    return values.ndim == 3 and bool(values.min() <= HU_AIR and values.max() > 0)
 
 
 def body_mask(hounsfield: np.ndarray) -> np.ndarray:

@@ -56,9 +56,26 @@ class VolumeCache:
         return self._entries[name]
 
     def array(self, name: str) -> np.ndarray:
-        """Return the stored integers, mapped from disk; physical value = stored * scale + offset."""
-        self.entry(name)
-        return np.load(array_path(self.cache_dir, name), mmap_mode="r", allow_pickle=False)
+        """Return the stored integers, mapped from disk; physical value = stored * scale + offset.
+
+        Raises:
+            FileNotFoundError: the array was deleted after the cache was opened.
+            ValueError: the file does not hold what the index says.
+        """
+        entry = self.entry(name)
+        path = array_path(self.cache_dir, entry.key)
+        try:
+            stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path} was deleted while it was in use; run again to make it anew.") from error
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{path} is damaged ({error}); delete it and run again to make it anew.") from error
+        if (stored.shape, stored.dtype.name) != (entry.shape, entry.dtype):
+            raise ValueError(
+                f"{path} holds {stored.dtype.name} of shape {stored.shape}, but the index of the cache says "
+                f"{entry.dtype} of shape {entry.shape}; delete it and run again to make it anew."
+            )
+        return stored
 
     def window(self, name: str, intensity_range: IntensityRange) -> Window:
         """Return the physical values of an image that become 0 and 1.
@@ -118,7 +135,7 @@ class VolumeCache:
             float32 array of shape ``size``.
         """
         entry = self.entry(name)
-        path = self.cache_dir / "overviews" / "x".join(str(int(length)) for length in size) / f"{name}.npy"
+        path = self.cache_dir / "overviews" / "x".join(str(int(length)) for length in size) / f"{entry.key}.npy"
         if not path.is_file():
             stored = np.rint(resize(self.array(name), size)).astype(entry.dtype)
             write_atomic(path, lambda file: np.save(file, stored))
@@ -144,8 +161,10 @@ def open_cache(
 ) -> VolumeCache:
     """Make or reuse the cache of all images of a data list.
 
-    ``cache_dir`` gets ``index.json`` and one array per image. An image is made again when its source file, its size or
-    time stamp, or ``spacing`` changes. An image that cannot be used is left out with the reason and never ends the run.
+    ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source file,
+    its size or time stamp, or ``spacing`` changes; what was there before stays, so that runs with other images or
+    another spacing can use the folder at the same time. An image that cannot be used is left out with the reason and
+    never ends the run.
 
     Args:
         datalist: the images.
@@ -166,11 +185,10 @@ def open_cache(
     check_ids([record["id"] for record in records])
     cache_dir = Path(cache_dir).absolute()
     builder = CacheBuilder(Path(dataset_dir).absolute(), cache_dir, spacing, num_workers, progress)
-    skipped = builder.build(records)
-    usable = [record["id"] for record in records if record["id"] not in skipped]
-    if not usable:
+    entries, skipped = builder.build(records)
+    if not entries:
         reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3])
         raise ValueError(
             f"None of the {len(records)} images under {dataset_dir} can be used: {reasons or 'none listed'}."
         )
-    return VolumeCache(cache_dir, {name: builder.index.entries[name] for name in usable}, skipped)
+    return VolumeCache(cache_dir, entries, skipped)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from ..utils.files import write_atomic
 from .anatomy import find_boxes
-from .cache_index import CacheEntry, CacheIndex, fingerprint_of
+from .cache_index import CacheEntry, CacheIndex, fingerprint_of, key_of
+from .folder_lock import folder_lock
 from .formats import UnusableImageError, first_line
 from .intensity import MODES, intensity_window
 from .volumes import Volume, header_of, read_volume
@@ -28,11 +27,11 @@ logger = logging.getLogger(__name__)
 SAVE_EVERY_SECONDS = 5.0
 SAVE_SHARE = 20
 
-Task = tuple[dict[str, Any], dict[str, Any]]
+Record = dict[str, Any]
 
 
 class CacheBuilder:
-    """Makes the missing and outdated images of a cache.
+    """Makes the images that a cache lacks, beside those of other sources and spacings.
 
     Args:
         dataset_dir: folder that the records' paths are relative to.
@@ -56,75 +55,62 @@ class CacheBuilder:
         self.num_workers = max(1, num_workers)
         self.progress = progress
         self.index = CacheIndex.load(cache_dir / "index.json")
+        self._fingerprints: dict[str, dict[str, Any]] = {}
 
-    def build(self, records: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """Make what is missing or outdated.
+    def build(self, records: Sequence[Record]) -> tuple[dict[str, CacheEntry], dict[str, str]]:
+        """Make what is missing.
 
         Returns:
-            the reason for each id that cannot be used.
+            the entry of each id that can be used, in the order of the records, and the reason for each other one.
 
         Raises:
             OSError: the disk is too small, or cannot be written.
         """
-        stale, skipped = self._compare(records)
-        if stale:
-            self.cache_dir.mkdir(parents=True, exist_ok=True)
-            with self._lock():
+        missing, keys, skipped = self._compare(records)
+        if missing:
+            with folder_lock(self.cache_dir / ".lock", f"the volume cache {self.cache_dir}"):
                 self.index = CacheIndex.load(self.index.path)
-                stale, skipped = self._compare(records)
-                if stale:
-                    self._check_disk([record for record, _ in stale], len(records))
-                    skipped |= self._make(stale)
-        wanted = {record["id"] for record in records}
-        return {**skipped, **{name: reason for name, reason in self.index.refused.items() if name in wanted}}
+                missing, keys, skipped = self._compare(records)
+                if missing:
+                    self._check_disk(list(missing.values()), len(records))
+                    skipped |= self._make(missing)
+        refused = {name: self.index.refused[key] for name, key in keys.items() if key in self.index.refused}
+        entries = {name: self.index.entries[key] for name, key in keys.items() if key in self.index.entries}
+        return entries, {**skipped, **refused}
 
-    def _compare(self, records: Sequence[dict[str, Any]]) -> tuple[list[Task], dict[str, str]]:
-        """Return the records to be made, with their fingerprints, and the reason for each that has no source."""
-        stale: list[Task] = []
+    def _compare(self, records: Sequence[Record]) -> tuple[dict[str, Record], dict[str, str], dict[str, str]]:
+        """Return the records to be made by key, the key of each id, and the reason for each that has no source."""
+        missing: dict[str, Record] = {}
+        keys: dict[str, str] = {}
         absent: dict[str, str] = {}
         for record in records:
+            name = record["id"]
             try:
                 fingerprint = fingerprint_of(record, self.dataset_dir, self.spacing)
             except OSError as error:
-                absent[record["id"]] = f"cannot be found ({error.strerror})"
+                absent[name] = f"cannot be found ({error.strerror})"
                 continue
-            if not self._holds(record["id"], fingerprint):
-                stale.append((record, fingerprint))
-        return stale, absent
+            keys[name] = key_of(name, fingerprint)
+            if not self._holds(keys[name]):
+                missing[keys[name]] = record
+                self._fingerprints[keys[name]] = fingerprint
+        return missing, keys, absent
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Let one process fill the cache at a time; the others wait and then find it filled."""
-        lock = FileLock(self.cache_dir / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.info(f"Another process fills the volume cache {self.cache_dir}; waiting for it.")
-            lock.acquire()
-        except NotImplementedError:  # some network file systems; files stay whole, work may be done twice
-            logger.warning(f"{self.cache_dir} cannot be locked; let one process at a time fill the volume cache.")
-        try:
-            yield
-        finally:
-            lock.release()
+    def _holds(self, key: str) -> bool:
+        if key in self.index.refused:
+            return True
+        return key in self.index.entries and array_path(self.cache_dir, key).is_file()
 
-    def _holds(self, name: str, fingerprint: dict[str, Any]) -> bool:
-        if self.index.fingerprints.get(name) != fingerprint:
-            return False
-        return name in self.index.refused or (name in self.index.entries and array_path(self.cache_dir, name).is_file())
-
-    def _make(self, stale: list[Task]) -> dict[str, str]:
+    def _make(self, missing: dict[str, Record]) -> dict[str, str]:
         """Read and store images; the index is written now and then, and at the end whatever happens."""
         skipped: dict[str, str] = {}
         saved, pause = time.monotonic(), SAVE_EVERY_SECONDS
         pool = ThreadPoolExecutor(self.num_workers)
         try:
-            futures: dict[Future[CacheEntry | str], Task] = {
-                pool.submit(self._make_one, record): (record, fingerprint) for record, fingerprint in stale
-            }
+            futures = {pool.submit(self._make_one, key, record): key for key, record in missing.items()}
             for future in tqdm(as_completed(futures), "Caching volumes", len(futures), disable=not self.progress):
-                record, fingerprint = futures[future]
-                self._note(record["id"], fingerprint, future, skipped)
+                key = futures[future]
+                self._note(key, missing[key], future, skipped)
                 if time.monotonic() - saved > pause:
                     started = time.monotonic()
                     self.index.save()
@@ -135,40 +121,35 @@ class CacheBuilder:
             self.index.save()
         return skipped
 
-    def _note(
-        self, name: str, fingerprint: dict[str, Any], future: Future[CacheEntry | str], skipped: dict[str, str]
-    ) -> None:
+    def _note(self, key: str, record: Record, future: Future[CacheEntry | str], skipped: dict[str, str]) -> None:
         """Enter a result: an image refused for what it holds is remembered, one that failed to read is not."""
         result = future.result()
-        self.index.entries.pop(name, None)
-        self.index.refused.pop(name, None)
-        self.index.fingerprints.pop(name, None)
+        if isinstance(result, str):
+            logger.warning(f"{record['image']} {result}; it is left out.")
+            self.index.entries.pop(key, None)  # of an array that was lost
         if isinstance(result, CacheEntry):
-            self.index.entries[name] = result
+            self.index.entries[key] = result
         elif result.startswith("cannot be read"):
-            skipped[name] = result
-            logger.warning(f"{fingerprint['source']} {result}; it is left out.")
+            skipped[record["id"]] = result
             return
         else:
-            self.index.refused[name] = result
-            logger.warning(f"{fingerprint['source']} {result}; it is left out.")
-        self.index.fingerprints[name] = fingerprint
+            self.index.refused[key] = result
+        self.index.fingerprints[key] = self._fingerprints[key]
 
-    def _make_one(self, record: dict[str, Any]) -> CacheEntry | str:
+    def _make_one(self, key: str, record: Record) -> CacheEntry | str:
         """Read, store and describe one image, or return the reason why it cannot be used."""
-        name = record["id"]
         try:
             volume = read_volume(self.dataset_dir / record["image"], record.get("series"), self.spacing)
+            body_box, lung_box = find_boxes(volume.array, volume.spacing, volume.scale, volume.offset)
+            windows = _windows(volume)
         except UnusableImageError as error:
             return str(error)
         except Exception as error:  # readers raise many kinds; the image is left out and the reason kept and logged
             return f"cannot be read ({type(error).__name__}: {first_line(error)})"
-        body_box, lung_box = find_boxes(volume.array, volume.spacing, volume.scale, volume.offset)
-        for outdated in (self.cache_dir / "overviews").glob(f"*/{name}.npy"):
-            outdated.unlink(missing_ok=True)
-        write_atomic(array_path(self.cache_dir, name), lambda file: np.save(file, volume.array))
+        write_atomic(array_path(self.cache_dir, key), lambda file: np.save(file, volume.array))
         return CacheEntry(
-            id=name,
+            key=key,
+            id=record["id"],
             source=record["image"],
             shape=tuple(int(length) for length in volume.array.shape),
             spacing=volume.spacing,
@@ -179,10 +160,10 @@ class CacheBuilder:
             minimum=volume.minimum,
             body_box=body_box,
             lung_box=lung_box,
-            windows=_windows(volume),
+            windows=windows,
         )
 
-    def _check_disk(self, records: Sequence[dict[str, Any]], total: int) -> None:
+    def _check_disk(self, records: Sequence[Record], total: int) -> None:
         """Log the disk needed and refuse to start when it does not fit."""
         with ThreadPoolExecutor(self.num_workers) as pool:
             sizes = list(pool.map(self._num_bytes, records))
@@ -198,7 +179,7 @@ class CacheBuilder:
                 "Set cache_dir to a larger disk, or spacing to a coarser grid."
             )
 
-    def _num_bytes(self, record: dict[str, Any]) -> int:
+    def _num_bytes(self, record: Record) -> int:
         try:
             header = header_of(self.dataset_dir / record["image"], record.get("series"))
         except (UnusableImageError, OSError):
@@ -208,9 +189,9 @@ class CacheBuilder:
         return round(header.num_bytes * prod(header.spacing) / prod(self.spacing))
 
 
-def array_path(cache_dir: Path, name: str) -> Path:
-    """Return the path of a cached array."""
-    return cache_dir / "arrays" / f"{name}.npy"
+def array_path(cache_dir: Path, key: str) -> Path:
+    """Return the path of a cached array, by the key of its entry."""
+    return cache_dir / "arrays" / f"{key}.npy"
 
 
 def _windows(volume: Volume) -> dict[str, list[float]]:

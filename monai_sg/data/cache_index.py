@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,18 +14,20 @@ from ..utils.files import read_json, write_json
 from .formats import SPACING_FILE, companions
 from .stacks import is_pattern, slices_of
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
 class CacheEntry:
     """One cached image: physical value = stored integer * ``scale`` + ``offset``.
 
-    ``source`` is relative to the data set's folder; ``spacing`` in mm; ``affine`` 4x4, voxel to RAS mm; ``minimum`` is
-    the background value in physical units; boxes are voxels, half-open; ``lung_box`` is ``None`` where no lungs are
-    found; ``windows`` are the two values of each `intensity_window`, in physical units.
+    ``key`` names its files (`key_of`); ``source`` is relative to the data set's folder; ``spacing`` in mm; ``affine``
+    4x4, voxel to RAS mm; ``minimum`` is the background value in physical units; boxes are voxels, half-open;
+    ``lung_box`` is ``None`` where no lungs are found; ``windows`` are the two values of each `intensity_window`, in
+    physical units.
     """
 
+    key: str
     id: str
     source: str
     shape: tuple[int, ...]
@@ -41,7 +44,10 @@ class CacheEntry:
 
 @dataclass
 class CacheIndex:
-    """Entries, refused images and the fingerprints under which both hold, kept in ``index.json``."""
+    """Entries, refused images and the fingerprints of both, by `key_of`, kept in ``index.json``.
+
+    Whatever differs in source or spacing has another key, so nothing that a run has opened is ever overwritten.
+    """
 
     path: Path
     entries: dict[str, CacheEntry] = field(default_factory=dict)
@@ -55,18 +61,18 @@ class CacheIndex:
         if content.get("version") != VERSION:
             return cls(path)
         entries = {
-            name: CacheEntry(**{**values, "shape": tuple(values["shape"]), "spacing": tuple(values["spacing"])})
-            for name, values in content["entries"].items()
+            key: CacheEntry(**{**values, "shape": tuple(values["shape"]), "spacing": tuple(values["spacing"])})
+            for key, values in content["entries"].items()
         }
         return cls(path, entries, content["refused"], content["fingerprints"])
 
     def save(self) -> None:
-        """Write the index atomically, ids sorted."""
+        """Write the index atomically, keys sorted."""
         content = {
             "version": VERSION,
-            "entries": {name: asdict(self.entries[name]) for name in sorted(self.entries)},
-            "refused": {name: self.refused[name] for name in sorted(self.refused)},
-            "fingerprints": {name: self.fingerprints[name] for name in sorted(self.fingerprints)},
+            "entries": {key: asdict(self.entries[key]) for key in sorted(self.entries)},
+            "refused": {key: self.refused[key] for key in sorted(self.refused)},
+            "fingerprints": {key: self.fingerprints[key] for key in sorted(self.fingerprints)},
         }
         write_json(self.path, content)
 
@@ -76,6 +82,12 @@ def check_ids(ids: Sequence[str]) -> None:
     for name in ids:
         if not re.fullmatch(r"\w[\w.+=@-]*", name):
             raise ValueError(f"The id {name!r} cannot be a file name; use letters, digits and . _ - only.")
+
+
+def key_of(name: str, fingerprint: dict[str, Any]) -> str:
+    """Return what the files of an image are named by: its id, and a hash of `fingerprint_of` and of this version."""
+    content = json.dumps([VERSION, fingerprint], sort_keys=True)
+    return f"{name}-{hashlib.blake2b(content.encode(), digest_size=6).hexdigest()}"
 
 
 def fingerprint_of(record: dict[str, Any], dataset_dir: Path, spacing: Sequence[float] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .formats import MIN_SLICES, ImageHeader, UnusableImageError, first_line
 FILMS = {"CR", "DX", "MG", "PX", "RG", "IO"}
 GAP_TOLERANCE = 0.1
 MAX_TILT_DEGREES = 35.0
-MAX_REMEMBERED = 1 << 15
+MAX_REMEMBERED = 1 << 18  # about a thousand scans; 0.7 kB each
 TAGS = [
     "SOPClassUID", "Modality", "SeriesInstanceUID", "PatientID", "ImageType", "NumberOfFrames", "SamplesPerPixel",
     "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing", "ImagePositionPatient", "ImageOrientationPatient",
@@ -28,7 +29,7 @@ TAGS = [
 class Slice:
     """The header of one DICOM image; ``spacing`` (along x, y), ``position`` and ``orientation`` are empty if absent."""
 
-    path: Path
+    file: str
     series: str
     patient: str
     modality: str
@@ -37,6 +38,11 @@ class Slice:
     position: tuple[float, ...]
     orientation: tuple[float, ...]
     syntax: str
+
+    @property
+    def path(self) -> Path:
+        """The file as a path, which takes as much memory as all else and is therefore not kept."""
+        return Path(self.file)
 
     @property
     def is_film(self) -> bool:
@@ -63,7 +69,7 @@ def read_slice(path: Path) -> Slice:
     """
     try:
         stat = path.stat()
-        return _read_slice(path, stat.st_size, stat.st_mtime_ns)
+        return _read_slice(str(path), stat.st_size, stat.st_mtime_ns)
     except UnusableImageError:
         raise
     except Exception as error:  # pydicom raises many kinds on damaged headers; the file is lost, the reason is kept
@@ -71,11 +77,11 @@ def read_slice(path: Path) -> Slice:
 
 
 @lru_cache(MAX_REMEMBERED)  # the scan, the need of disk and the volume itself ask for the same headers
-def _read_slice(path: Path, size: int, mtime_ns: int) -> Slice:
-    return _slice_from(path, pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(TAGS)))
+def _read_slice(file: str, size: int, mtime_ns: int) -> Slice:
+    return _slice_from(file, pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(TAGS)))
 
 
-def _slice_from(path: Path, header: pydicom.Dataset) -> Slice:
+def _slice_from(file: str, header: pydicom.Dataset) -> Slice:
     modality = str(header.get("Modality", "") or "").strip()
     frames = int(header.get("NumberOfFrames", 1) or 1)
     if not header.get("SOPClassUID"):
@@ -95,16 +101,21 @@ def _slice_from(path: Path, header: pydicom.Dataset) -> Slice:
         raise UnusableImageError("is a localiser (scout view)")
     spacing = _numbers(header, "PixelSpacing") or _numbers(header, "ImagerPixelSpacing")
     return Slice(
-        path=path,
-        series=str(header.get("SeriesInstanceUID", "") or ""),
-        patient=str(header.get("PatientID", "") or "").strip(),
-        modality=modality,
+        file=file,
+        series=intern(str(header.get("SeriesInstanceUID", "") or "")),
+        patient=intern(str(header.get("PatientID", "") or "").strip()),
+        modality=intern(modality),
         shape=(int(header.Columns), int(header.Rows)),
-        spacing=spacing[::-1],
+        spacing=_shared(spacing[::-1]),
         position=_numbers(header, "ImagePositionPatient"),
-        orientation=_numbers(header, "ImageOrientationPatient"),
-        syntax=pydicom.uid.UID(str(header.file_meta.get("TransferSyntaxUID", "not named"))).name,
+        orientation=_shared(_numbers(header, "ImageOrientationPatient")),
+        syntax=intern(pydicom.uid.UID(str(header.file_meta.get("TransferSyntaxUID", "not named"))).name),
     )
+
+
+@lru_cache(1 << 12)  # the slices of a series hold one object, not one each
+def _shared(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    return numbers
 
 
 def _numbers(header: pydicom.Dataset, name: str) -> tuple[float, ...]:
@@ -113,10 +124,10 @@ def _numbers(header: pydicom.Dataset, name: str) -> tuple[float, ...]:
 
 
 def slices_of_series(folder: Path, series: str) -> list[Slice]:
-    """Return the slices of one series in a folder, ordered along the slice normal.
+    """Return the slices of one series in a folder, ordered along the slice normal; '' stands for the only one.
 
     Raises:
-        UnusableImageError: the series is absent or its slices do not form a volume.
+        UnusableImageError: the series is absent, or not named among several, or its slices do not form a volume.
     """
     slices = []
     for path in sorted(folder.iterdir()):
@@ -125,9 +136,12 @@ def slices_of_series(folder: Path, series: str) -> list[Slice]:
                 slices.append(read_slice(path))
             except UnusableImageError:  # not a slice of a volume; the scan has named it
                 continue
-    chosen = [item for item in slices if item.series == series]
+    there = sorted({item.series for item in slices})
+    if not series and len(there) > 1:
+        raise UnusableImageError(f"holds {len(there)} series, such as {there[0]}; name one as `series` of the record")
+    chosen = [item for item in slices if item.series == series or not series]
     if not chosen:
-        raise UnusableImageError(f"holds no image of the series {series}")
+        raise UnusableImageError(f"holds no image of the series {series}" if series else "holds no DICOM images")
     check_series(chosen)
     return sort_slices(chosen)
 

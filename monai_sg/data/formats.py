@@ -212,11 +212,7 @@ def _picture(path: Path) -> ImageHeader:
         with Image.open(path) as picture:
             if picture.mode == "1":
                 raise UnusableImageError("is a black and white picture, hence a mask")
-            if (
-                picture.mode not in ("L", "LA", "I", "F")
-                and not picture.mode.startswith("I;16")
-                and not is_grey(picture)
-            ):
+            if not is_grey(picture):
                 raise UnusableImageError(f"is a colour picture ({picture.mode}), not grey values")
             sizes = [picture.size, *(page.size for page in further_pages(picture))]
             if other := set(sizes) - {sizes[0]}:
@@ -232,7 +228,9 @@ def further_pages(picture: Image.Image) -> Iterator[Image.Image]:
 
 
 def is_grey(picture: Image.Image) -> bool:
-    """Return whether the red, green and blue of a picture agree, looked at in a reduced copy."""
+    """Return whether a picture has no colours: by its mode, or because they agree, looked at in a reduced copy."""
+    if picture.mode in ("L", "LA", "I", "F") or picture.mode.startswith("I;16"):
+        return True
     reduced = picture.copy()
     reduced.thumbnail((64, 64))
     colours = np.asarray(reduced.convert("RGB"), dtype=np.int16)

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
+from monai.data.meta_tensor import MetaTensor
 from monai.transforms import LoadImaged
+from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
+from monai.utils.misc import ImageMetaKey, ensure_tuple
 
+from .formats import UnusableImageError
+from .reading import StoredImage, read_image
 from .records import Datalist
-from .volumes import read_volume
 
 
 def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[dict[str, Any]]:
@@ -27,21 +29,65 @@ def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[dict[str,
     ]
 
 
-class LoadRecordd(LoadImaged):
-    """``LoadImaged`` that reads the series a record names.
+class RecordReader(ImageReader):
+    """MONAI's interface to `read_image`, by which the volume cache reads too.
 
-    MONAI reads a folder as one DICOM series, whichever it holds, and leaves a tilted gantry as it is. A record with
-    ``series`` is read as the volume cache reads it, turned to RAS and named by its id; others as by ``LoadImaged``.
+    Args:
+        series: see `read_image`.
+        is_label: see `read_image`.
+    """
+
+    def __init__(self, series: str | None = None, is_label: bool = False) -> None:
+        self.series = series
+        self.is_label = is_label
+
+    def verify_suffix(self, filename: Any) -> bool:
+        """Say that any file may be tried; one of an unknown format is named when it is read."""
+        return True
+
+    def read(self, data: Any, **kwargs: Any) -> StoredImage:
+        """Read one file or folder.
+
+        Raises:
+            UnusableImageError: it cannot be used, or several are named.
+        """
+        paths = ensure_tuple(data)
+        if len(paths) != 1:
+            raise UnusableImageError(f"names {len(paths)} files; store the channels of an image in one file")
+        return read_image(Path(paths[0]), self.series, self.is_label)
+
+    def get_data(self, img: StoredImage) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the values and what MONAI's transforms know of an image."""
+        has_channels = img.values.ndim > img.num_axes
+        meta: dict[str, Any] = {
+            MetaKeys.AFFINE: img.affine.copy(),
+            MetaKeys.ORIGINAL_AFFINE: img.affine.copy(),
+            MetaKeys.SPACE: SpaceKeys.RAS,
+            MetaKeys.SPATIAL_SHAPE: np.asarray(img.values.shape[: img.num_axes]),
+            MetaKeys.ORIGINAL_CHANNEL_DIM: -1 if has_channels else float("nan"),
+        }
+        return img.values, meta
+
+
+class LoadRecordd(LoadImaged):
+    """``LoadImaged`` that reads what the volume cache reads, in physical units (HU for CT).
+
+    Files keep their axes, and a series or a stack those of its slices; nothing is rounded. Missing voxels of an image
+    are filled, those of the key ``label`` are left to be refused. The ``series`` of a record counts for each of its
+    paths that is a folder, which is named by the ``id`` then.
     """
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
-        """Return the record with its images loaded, without channel axis."""
+        """Return the record with its images loaded, channels last where there are several."""
         item = dict(data)
-        if not item.get("series"):
-            return super().__call__(item, reader)
-        for key in self.key_iterator(item):
-            volume = read_volume(Path(item[key]), item["series"])
-            values = volume.array.astype(np.float32) * np.float32(volume.scale) + np.float32(volume.offset)
-            meta = {"filename_or_obj": item.get("id", item[key]), "original_channel_dim": "no_channel"}
-            item[key] = MetaTensor(torch.from_numpy(values), affine=torch.from_numpy(volume.affine), meta=meta)
+        for key, meta_key, postfix in self.key_iterator(item, self.meta_keys, self.meta_key_postfix):
+            path = item[key]
+            own = reader or RecordReader(item.get("series"), is_label=key == CommonKeys.LABEL)
+            loaded = self._loader(path, own)
+            image = loaded if self._loader.image_only else loaded[0]
+            if item.get("series") and isinstance(image, MetaTensor) and Path(path).is_dir():
+                image.meta[ImageMetaKey.FILENAME_OR_OBJ] = item.get("id", path)
+            if not self._loader.image_only:
+                item[meta_key or f"{key}_{postfix}"] = loaded[1]
+            item[key] = image
         return item

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..utils.seeds import seed_for
-from .anatomy import COARSE_MM, HU_AIR, body_mask
+from .anatomy import COARSE_MM, body_mask, shows_ct
 from .cache import VolumeCache
 from .cache_index import CacheEntry
 from .crop_geometry import crop_shapes, fit_boxes, grid_spacing
 from .formats import UnusableImageError, first_line
+from .label_maps import labels_on_image
 from .labelled_boxes import Box, LabelledBox, LabelledBoxes
 from .records import Datalist
-from .volumes import Volume, read_volume
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,8 @@ def _of_one(
     generator: np.random.Generator,
 ) -> list[LabelledBox]:
     """Return at most ``count`` background boxes and as many foreground boxes of an image, of shape ``edges``."""
-    entry = cache.entry(name)
-    elsewhere = (box for box in _boxes(_body(cache, name), edges, entry, generator) if not _is_hit(foreground, box))
-    around = _boxes(np.argwhere(foreground), edges, entry, generator)
+    elsewhere = (box for box in _boxes(_body(cache, name), edges, generator) if not _is_hit(foreground, box))
+    around = _boxes(foreground, edges, generator)
     return [
         LabelledBox(name, label, box)
         for label, places in enumerate((elsewhere, around))
@@ -90,47 +89,37 @@ def _of_one(
 def _foreground(path: Path, entry: CacheEntry) -> NDArray[np.bool_] | None:
     """Return where a label map is above 0 on the grid of its image; ``None``, with a warning, if nowhere."""
     try:
-        mask = _mask(read_volume(path), entry)
-        reason = "" if mask.any() else "has no foreground that lies on its image"
+        mask = labels_on_image(path, entry) > 0
+        reason = "" if mask.any() else f"The label map {path} has no foreground that lies on its image"
     except UnusableImageError as error:
         reason = str(error)
     except Exception as error:  # readers raise many kinds; the image is left out and the reason logged
-        reason = f"cannot be used ({first_line(error)})"
+        reason = f"The label map {path} cannot be used ({first_line(error)})"
     if reason:
-        logger.warning(f"The label map {path} {reason}; {entry.id} is left out.")
+        logger.warning(f"{reason}; {entry.id} is left out.")
         return None
     return mask
 
 
-def _mask(volume: Volume, entry: CacheEntry) -> NDArray[np.bool_]:
-    """Return where a label map is above 0 on the grid of a cached image."""
-    points = np.argwhere(volume.array * volume.scale + volume.offset > 0)
-    to_image = np.linalg.inv(np.asarray(entry.affine)) @ volume.affine
-    num_axes = len(entry.shape)
-    places = np.rint(points @ to_image[:num_axes, :num_axes].T + to_image[:num_axes, 3]).astype(np.int64)
-    places = places[((places >= 0) & (places < entry.shape)).all(axis=1)]
+def _body(cache: VolumeCache, name: str) -> NDArray[np.bool_]:
+    """Return voxels of the body, about 4 mm apart: of the filled body of a CT, else of the body box."""
+    entry = cache.entry(name)
+    steps = [max(1, round(COARSE_MM / distance)) for distance in entry.spacing]
+    lattice = tuple(slice(None, None, step) for step in steps)
+    coarse = cache.array(name)[lattice] * entry.scale + entry.offset
     mask = np.zeros(entry.shape, dtype=bool)
-    mask[tuple(places.T)] = True
+    if shows_ct(coarse):
+        mask[lattice] = body_mask(coarse)
+    else:
+        mask[tuple(slice(start, stop, step) for (start, stop), step in zip(entry.body_box, steps, strict=True))] = True
     return mask
 
 
-def _body(cache: VolumeCache, name: str) -> NDArray[np.int64]:
-    """Return voxels of the body (N, d), about 4 mm apart: of the filled body of a CT, else of the body box."""
-    entry = cache.entry(name)
-    steps = np.asarray([max(1, round(COARSE_MM / distance)) for distance in entry.spacing])
-    coarse = cache.array(name)[tuple(slice(None, None, step) for step in steps)] * entry.scale + entry.offset
-    if coarse.ndim == 3 and coarse.min() <= HU_AIR and coarse.max() > 0:
-        return np.asarray(np.argwhere(body_mask(coarse)) * steps)
-    ranges = [np.arange(start, stop, step) for (start, stop), step in zip(entry.body_box, steps, strict=True)]
-    return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, len(steps))
-
-
-def _boxes(
-    points: NDArray[np.int64], edges: NDArray[np.int64], entry: CacheEntry, generator: np.random.Generator
-) -> Iterator[Box]:
-    """Yield boxes around points (N, d) in random order, shifted into the image."""
-    for box in fit_boxes(generator.permutation(points) + 0.5, edges, entry.shape)[0]:
-        yield box.tolist()
+def _boxes(mask: NDArray[np.bool_], edges: NDArray[np.int64], generator: np.random.Generator) -> Iterator[Box]:
+    """Yield boxes around the voxels of a mask in random order, shifted into the image."""
+    for voxel in generator.permutation(np.flatnonzero(mask)):
+        centre = np.asarray(np.unravel_index(voxel, mask.shape)) + 0.5
+        yield fit_boxes(centre, edges, mask.shape)[0].tolist()
 
 
 def _is_hit(foreground: NDArray[np.bool_], box: Box) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..utils.files import write_atomic
+from ..utils.files import write_csv
 from .cache import VolumeCache
 from .records import Datalist, PatternTable
 
@@ -65,16 +64,13 @@ class LabelledBoxes:
 
     def save(self, path: str | Path) -> Path:
         """Write a CSV file that `read_labelled_boxes` reads, atomically."""
-        num_axes = max((len(item.box) for item in self.items if item.box is not None), default=0)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "label", "split", *COLUMNS[: 2 * num_axes]])
+        rows: list[dict[str, object]] = []
         for split, items in ((TRAINING, self.training), (TEST, self.test)):
             for item in items:
-                writer.writerow(
-                    [item.id, self.classes[item.label], split, *(end for pair in item.box or [] for end in pair)]
-                )
-        return write_atomic(path, lambda file: file.write(text.getvalue().encode()))
+                ends = (end for pair in item.box or [] for end in pair)
+                box = dict(zip(COLUMNS, ends, strict=False))  # 2D boxes have fewer columns
+                rows.append({"id": item.id, "label": self.classes[item.label], "split": split, **box})
+        return write_csv(path, rows)
 
 
 def read_labelled_boxes(path: str | Path, cache: VolumeCache, datalist: Datalist) -> LabelledBoxes:

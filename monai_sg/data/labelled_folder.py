@@ -79,8 +79,8 @@ def labelled_records(
         seed: see `nested_subset`.
 
     Returns:
-        ``{"image": absolute path, "label": absolute path, "id", "patient"}`` of each image. Only the validation split
-        may be empty.
+        ``{"image": absolute path, "label": absolute path, "id", "patient"}`` of each image, and ``series`` where the
+        record has it. Only the validation split may be empty.
 
     Raises:
         ValueError: for an unknown split, a fraction outside (0, 1], or no training or test images.
@@ -98,8 +98,7 @@ def labelled_records(
         {
             "image": str(folder / record["image"]),
             "label": str(folder / record["label"]),
-            "id": record["id"],
-            "patient": record["patient"],
+            **{key: record[key] for key in ("id", "patient", "series") if key in record},
         }
         for record in nested_subset(records, fraction, seed)
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 from tqdm import tqdm
 
-from ..utils.distributed import barrier, rank
+from ..utils.distributed import rank
 from ..utils.files import write_atomic
+from .cache_index import fingerprint_of
+from .folder_lock import folder_lock
 from .formats import UnusableImageError, first_line, stem_of
 from .seeded import SeededDataset
 
@@ -33,12 +35,13 @@ class PreparedDataset(SeededDataset):
 
     The deterministic ``preparation`` of each record is written to ``cache_dir`` when the data set is made. From then on
     an item is memory-mapped, so that a random crop costs what the crop costs. A prepared record is used again as long
-    as its files (path, size, time stamp) and the preparation stay the same. A record that cannot be prepared is left
+    as its files (path, size, time stamp; those of a series, a stack or a header count) and the preparation stay the
+    same. A record that cannot be prepared is left
     out with the reason, logged and kept in ``skipped``, and never ends the run. (MONAI's ``PersistentDataset`` reads
     whole items and knows files by their path alone.)
 
     Args:
-        data: records; texts with a path separator name files. Without ``id`` it is the file name of ``image``.
+        data: records; ``image`` and ``label`` name files or folders. Without ``id`` it is the file name of ``image``.
         preparation: deterministic transforms of a record.
         transform: random transforms of a prepared record, seeded per item.
         cache_dir: folder of the prepared records, which several runs may share.
@@ -108,25 +111,25 @@ class PreparedDataset(SeededDataset):
     def _prepare(self, records: Sequence[Record], num_workers: int, progress: bool) -> list[Record | str]:
         """Prepare in threads what is missing; return key, shape and spacing of each record, or why it is left out."""
         steps = pickle_hashing(self.preparation.flatten().transforms).decode()
+        keys = [_key(record, steps) for record in records]
+        complete = all(isinstance(key, OSError) or self._path(key).is_file() for key in keys)
 
-        def one(record: Record) -> Record | str:
+        def one(record: Record, key: str | OSError) -> Record | str:
             try:
-                return self._prepare_one(record, _key(record, steps))
+                return self._prepare_one(record, key)
             except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
                 reason = _reason(error)
                 logger.warning(f"{record['image']} {reason}; it is left out.")
                 return reason
 
-        if rank() > 0:
-            barrier()  # the first process prepares, the others then find everything there
-        with ThreadPoolExecutor(max(1, num_workers)) as pool:
-            results = pool.map(one, records)
-            found = list(tqdm(results, "Preparing images", len(records), disable=not progress or rank() > 0))
-        if rank() == 0:
-            barrier()
-        return found
+        lock = folder_lock(self.cache_dir.with_suffix(".lock"), str(self.cache_dir))
+        with nullcontext() if complete else lock, ThreadPoolExecutor(max(1, num_workers)) as pool:
+            results = pool.map(one, records, keys)
+            return list(tqdm(results, "Preparing images", len(records), disable=not progress or rank() > 0))
 
-    def _prepare_one(self, record: Record, key: str) -> Record:
+    def _prepare_one(self, record: Record, key: str | OSError) -> Record:
+        if isinstance(key, OSError):
+            raise key
         path = self._path(key)
         if path.is_file():
             return {**torch.load(path, mmap=True, weights_only=True)["facts"], "key": key}
@@ -160,11 +163,14 @@ class NamedDataset(Dataset):
             ) from error
 
 
-def _key(record: Record, steps: str) -> str:
+def _key(record: Record, steps: str) -> str | OSError:
     """Return what a prepared record is named by: its files as they are now, and the preparation."""
-    paths = [value for value in record.values() if isinstance(value, str) and os.sep in value]
-    stats = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
-    return hashlib.sha256(json.dumps([stats, steps]).encode()).hexdigest()[:24]
+    named = [{**record, "image": record[name]} for name in ("image", "label") if name in record]
+    try:
+        files = [fingerprint_of(each, Path(), None) for each in named]
+    except OSError as error:
+        return error
+    return hashlib.sha256(json.dumps([files, steps]).encode()).hexdigest()[:24]
 
 
 def _plain(value: Any) -> Any:

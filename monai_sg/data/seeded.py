@@ -93,7 +93,7 @@ class EpochSampler(DistributedSampler[EpochIndex]):
         rank: int | None = None,
     ) -> None:
         if len(dataset) < 1:
-            raise ValueError("The data set is empty; there is nothing to sample from.")
+            raise ValueError("The data set is empty; add patients, or change the split in the data list.")
         if num_samples is not None and num_samples < 1:
             raise ValueError(f"num_samples is {num_samples}; give at least 1, or None for the whole data set.")
         super().__init__(

@@ -141,20 +141,20 @@ def _thumbnail(path: Path) -> np.ndarray:
         return np.asarray(Image.fromarray(_grey(picture)).resize(THUMBNAIL, Image.Resampling.BOX))
 
 
-def read_stack(folder: Path, pattern: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read the slices of a stack as float32 (x, y, slices), with the affine of `lps_affine`."""
+def read_stack(folder: Path, pattern: str, is_label: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Read the slices of a stack as float32 (x, y, slices), with the affine of `lps_affine`; see `to_grey`."""
     header = stack_header(folder, pattern)
     pages = []
     for path in slices_of(folder, pattern):
         with Image.open(path) as picture:
-            pages.append(_grey(picture))
+            pages.append(_grey(picture, is_label))
     return np.stack(pages).T, lps_affine(header.spacing)
 
 
-def read_tiff(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_tiff(path: Path, is_label: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Read a TIFF file as float32: (x, y) at 1 mm, or with several pages (x, y, pages) as `read_stack` does."""
     with Image.open(path) as picture:
-        pages = [_grey(picture), *(_grey(page) for page in further_pages(picture))]
+        pages = [_grey(picture, is_label), *(_grey(page, is_label) for page in further_pages(picture))]
     if len(pages) == 1:
         return pages[0].T, np.eye(4)
     return np.stack(pages).T, lps_affine(spacing_in(path.parent) or (1.0, 1.0, 1.0))
@@ -168,10 +168,12 @@ def lps_affine(spacing: Sequence[float]) -> np.ndarray:
     return np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
-    return np.asarray(to_grey(picture), dtype=np.float32)
+def _grey(picture: Image.Image, is_label: bool = False) -> np.ndarray:
+    return np.asarray(to_grey(picture, is_label), dtype=np.float32)
 
 
-def to_grey(picture: Image.Image) -> Image.Image:
-    """Return a picture in a grey mode of its own depth."""
+def to_grey(picture: Image.Image, is_label: bool = False) -> Image.Image:
+    """Return a picture in a grey mode of its own depth; a label map keeps the indices of its palette, or 0 and 1."""
+    if is_label and picture.mode in ("1", "P"):
+        return picture
     return picture if picture.mode in ("L", "F", "I") or picture.mode.startswith("I;16") else picture.convert("L")

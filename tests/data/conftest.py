@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -11,8 +12,13 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from monai_sg.data import cache_build
+from monai_sg.data.cache import VolumeCache, open_cache
+from monai_sg.data.records import Datalist
+
 INTERCEPT = -1024
 SHAPE = (12, 10, 9)
+NAMES = ("a", "b", "c")
 
 
 def ct_like(shape: Sequence[int] = SHAPE, seed: int = 0) -> np.ndarray:
@@ -83,3 +89,30 @@ def write_series() -> WriteSeries:
         return str(series)
 
     return write
+
+
+@pytest.fixture
+def datalist(tmp_path: Path) -> Datalist:
+    """Three small scans in ``data``."""
+    for seed, name in enumerate(NAMES):
+        write_nifti(tmp_path / f"data/{name}.nii.gz", ct_like(seed=seed))
+    return Datalist([{"image": f"{name}.nii.gz", "id": name, "patient": name} for name in NAMES])
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the sources that were read, in order."""
+    names: list[str] = []
+    original = cache_build.read_volume
+
+    def spy(source: Path, *arguments: Any) -> Any:
+        names.append(source.name)
+        return original(source, *arguments)
+
+    monkeypatch.setattr(cache_build, "read_volume", spy)
+    return names
+
+
+def open_small(tmp_path: Path, datalist: Datalist, **arguments: Any) -> VolumeCache:
+    """Open the cache of ``data`` in ``cache``."""
+    return open_cache(datalist, tmp_path / "data", tmp_path / "cache", progress=False, **arguments)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_sg.data.anatomy import find_boxes
+from monai_sg.data.anatomy import find_boxes, shows_ct
 
 SPACING = (4.0, 4.0, 4.0)
 
@@ -24,6 +24,15 @@ def _with_lungs(air: int = -850, centres: tuple[int, ...] = (26, 54)) -> np.ndar
         image[((x - centre) / 9) ** 2 + ((y - 32) / 13) ** 2 + ((z - 25) / 18) ** 2 <= 1] = air
     image[39:42, 30:33, 25:] = -1000  # the trachea, up to the top
     return image
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([-500, 1], True), ([-499, 1], False), ([-1000, 0], False), ([0, 255], False)],
+)
+def test_a_ct_has_air_and_something_denser_than_water_in_three_axes(values: list[int], expected: bool) -> None:
+    assert shows_ct(np.array(values).reshape(2, 1, 1)) is expected
+    assert not shows_ct(np.array(values).reshape(2, 1))
 
 
 def test_body_is_found_without_the_table() -> None:

@@ -12,6 +12,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from monai_sg.data.cache import open_cache
+from monai_sg.data.dicom import slices_of_series
 from monai_sg.data.formats import UnusableImageError
 from monai_sg.data.scan import scan_folder
 from monai_sg.data.volumes import read_volume
@@ -140,6 +141,13 @@ def test_headers_are_read_once(tmp_path: Path, write_series: WriteSeries, monkey
     path.write_bytes(path.read_bytes() + b"\0")
     scan_folder(tmp_path / "data", progress=False)
     assert len(reads) == 19
+
+
+def test_headers_that_are_remembered_share_what_is_the_same(tmp_path: Path, write_series: WriteSeries) -> None:
+    series = write_series(tmp_path, ct_like())
+    first, *others = slices_of_series(tmp_path, series)
+    for name in ("series", "patient", "modality", "spacing", "orientation", "syntax"):
+        assert all(getattr(item, name) is getattr(first, name) for item in others), name
 
 
 def test_damaged_slice_is_named(tmp_path: Path, write_series: WriteSeries, caplog: pytest.LogCaptureFixture) -> None:

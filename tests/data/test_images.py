@@ -1,15 +1,89 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import itk
 import nibabel as nib
 import numpy as np
 import pytest
-from monai.transforms import EnsureChannelFirst
+from monai.data import MetaTensor
+from monai.transforms import EnsureChannelFirst, Orientation
+from PIL import Image
 
+from monai_sg.data.cache import open_cache
+from monai_sg.data.formats import UnusableImageError
 from monai_sg.data.images import LoadRecordd, image_records
+from monai_sg.data.records import Datalist
 from monai_sg.data.scan import scan_folder
-from tests.data.conftest import WriteSeries
+
+from .conftest import WriteSeries, ct_like, write_nifti
+
+BROKEN = np.where(ct_like(seed=1) < -900, np.nan, ct_like(seed=1) / 3).astype(np.float32)
+
+
+def loaded(path: Path, key: str = "image", **more: Any) -> MetaTensor:
+    """Return an image of a record, channels first."""
+    image = EnsureChannelFirst()(LoadRecordd(key)({key: str(path), **more})[key])
+    assert isinstance(image, MetaTensor)
+    return image
+
+
+def write_lsa(folder: Path) -> None:
+    image = nib.Nifti1Image(BROKEN, np.diag([2.0, 3.0, 4.0, 1.0]))
+    turn = nib.orientations.ornt_transform(nib.io_orientation(image.affine), nib.orientations.axcodes2ornt("LSA"))
+    nib.save(image.as_reoriented(turn), folder / "a.nii.gz")
+
+
+def write_mhd(folder: Path) -> None:
+    image = itk.image_from_array(np.ascontiguousarray(ct_like().T))
+    image.SetSpacing([0.5, 0.75, 2.5])
+    image.SetOrigin([10.0, -20.0, 5.0])
+    itk.imwrite(image, str(folder / "a.mhd"))
+
+
+def write_npy(folder: Path) -> None:
+    np.save(folder / "a.npy", BROKEN)
+    (folder / "spacing.txt").write_text("0.7 0.7 2.5")
+
+
+def write_stack(folder: Path) -> None:
+    for index in range(9):
+        slice_ = np.hypot(*np.mgrid[-10:10, -8:8]) * (index + 2)
+        Image.fromarray(slice_.astype(np.uint8)).save(folder / f"slice_{index}.png")
+    (folder / "spacing.txt").write_text("0.7 0.8 2.5")
+
+
+def write_picture(folder: Path) -> None:
+    grey = ct_like((20, 30)).astype(np.uint8)
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(folder / "a.png")
+
+
+@pytest.mark.parametrize("write", [write_lsa, write_mhd, write_npy, write_stack, write_picture, "series", "film"])
+def test_the_cache_and_the_transform_give_the_same_image(
+    tmp_path: Path, write_series: WriteSeries, write: Callable[[Path], None] | str
+) -> None:
+    (tmp_path / "data/exam").mkdir(parents=True)
+    if callable(write):
+        write(tmp_path / "data/exam")
+    elif write == "series":
+        write_series(tmp_path / "data/exam", ct_like())
+    else:
+        write_series(
+            tmp_path / "data/exam", ct_like((12, 10, 1)), Modality="DX", PhotometricInterpretation="MONOCHROME1"
+        )
+    datalist = scan_folder(tmp_path / "data", progress=False)
+    (record,) = image_records(datalist, tmp_path / "data")
+    image = loaded(Path(record.pop("image")), **record)
+    if image.ndim == 4:
+        image = Orientation(axcodes="RAS", labels=None)(image)
+    cache = open_cache(datalist, tmp_path / "data", tmp_path / "cache", progress=False)
+    entry = cache.entry(record["id"])
+    values = cache.read_box(record["id"], [[0, length] for length in entry.shape])
+    np.testing.assert_allclose(image[0], values, atol=entry.scale / 2 if entry.scale != 1 else 0.0)
+    np.testing.assert_allclose(image.affine, entry.affine, atol=1e-5)
+    np.testing.assert_allclose(image.pixdim[: len(entry.shape)], entry.spacing, atol=1e-5)
 
 
 def test_each_series_of_a_folder_is_read_under_its_own_id(tmp_path: Path, write_series: WriteSeries) -> None:
@@ -21,7 +95,17 @@ def test_each_series_of_a_folder_is_read_under_its_own_id(tmp_path: Path, write_
     for record in records:
         image = EnsureChannelFirst()(LoadRecordd("image")(record)["image"])
         assert image.meta["filename_or_obj"] == record["id"]
-        np.testing.assert_array_equal(image[0], wanted[record["series"]])
+        np.testing.assert_array_equal(image[0], wanted[record["series"]][::-1, ::-1], "in the order of its slices")
+    with pytest.raises(UnusableImageError, match=r"holds 2 series, such as .*; name one as `series`"):
+        loaded(tmp_path / "scan")
+
+
+def test_the_only_series_of_a_folder_needs_no_name(tmp_path: Path, write_series: WriteSeries) -> None:
+    write_series(tmp_path / "exam", ct_like())
+    np.testing.assert_array_equal(loaded(tmp_path / "exam")[0], ct_like()[::-1, ::-1])
+    datalist = Datalist([{"image": "exam", "id": "a", "patient": "a"}])
+    cache = open_cache(datalist, tmp_path, tmp_path / "cache", progress=False)
+    np.testing.assert_array_equal(cache.array("a"), ct_like())
 
 
 def test_a_file_keeps_its_own_axes(tmp_path: Path) -> None:
@@ -32,3 +116,30 @@ def test_a_file_keeps_its_own_axes(tmp_path: Path) -> None:
     image = LoadRecordd("image")(record)["image"]
     np.testing.assert_array_equal(image, array)
     assert image.affine.diagonal().tolist() == pytest.approx([-1, -2, 3, 1])
+    assert image.meta["filename_or_obj"] == record["image"]
+    assert image.meta["spatial_shape"].tolist() == [16, 12, 9]
+    item = LoadRecordd("image", image_only=False)(record)
+    assert item["image_meta_dict"]["spatial_shape"].tolist() == [16, 12, 9]
+
+
+def test_channels_come_first(tmp_path: Path) -> None:
+    array = np.stack([ct_like(seed=seed) for seed in range(4)], axis=-1)
+    image = loaded(write_nifti(tmp_path / "a.nii.gz", array))
+    np.testing.assert_array_equal(image, array.transpose(3, 0, 1, 2))
+    colours = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(loaded(tmp_path / "a.png"), colours.transpose(2, 1, 0))
+    for name, number in (("a.nii.gz", 4), ("a.png", 3)):
+        datalist = Datalist([{"image": name, "id": "a", "patient": "a"}])
+        with pytest.raises(ValueError, match=f"has {number} channels; store each as an image of its own"):
+            open_cache(datalist, tmp_path, tmp_path / "cache", progress=False)
+
+
+def test_the_key_label_is_read_exactly(tmp_path: Path) -> None:
+    empty = np.zeros((12, 10, 9, 1), dtype=np.uint8)
+    assert loaded(write_nifti(tmp_path / "empty.nii.gz", empty), "label").shape == (1, 12, 10, 9)
+
+
+def test_one_file_per_image(tmp_path: Path) -> None:
+    with pytest.raises(UnusableImageError, match="names 2 files"):
+        LoadRecordd("image")({"image": ["a.nii", "b.nii"]})

@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from monai_sg.data import label_map_boxes
 from monai_sg.data.cache import VolumeCache, open_cache
 from monai_sg.data.label_map_boxes import boxes_from_labels
 from monai_sg.data.records import Datalist
@@ -87,6 +88,37 @@ def test_boxes_cover_the_same_millimetres(folder: Path, datalist: Datalist) -> N
     cache = cached(datalist, folder)
     found = boxes_from_labels(datalist, folder, cache, (8, 8, 4), 1, spacing=(4.0, 2.0, 2.0), progress=False)
     assert {tuple(stop - start for start, stop in item.box or []) for item in found.items} == {(16, 8, 4)}
+
+
+def test_foreground_has_no_holes_where_the_cache_is_finer_than_the_map(tmp_path: Path) -> None:
+    image = np.full((20, 20, 20), 100, np.int16)
+    image[:10] = 200
+    image[:, :5] = 0
+    write(tmp_path / "images" / "a.nii.gz", image)
+    write(tmp_path / "labels" / "a.nii.gz", (image == 200).astype(np.uint8))
+    record = {"image": "images/a.nii.gz", "label": "labels/a.nii.gz", "id": "a", "patient": "a"}
+    datalist = Datalist(training=[record])
+    cache = cached(datalist, tmp_path, [0.6, 0.6, 0.6])
+    found = boxes_from_labels(datalist, tmp_path, cache, (1, 1, 1), per_image=80, progress=False)
+    values = [float(cache.read_box("a", item.box).max()) for item in found.items if item.label == 0 and item.box]
+    assert len(values) > 20
+    assert max(values) < 180, "no background box lies in the organ"
+
+
+def test_only_boxes_that_are_asked_for_are_laid(
+    folder: Path, datalist: Datalist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid: list[int] = []
+    fit_boxes = label_map_boxes.fit_boxes
+
+    def counted(centres: np.ndarray, *more: object) -> object:
+        laid.append(np.atleast_2d(centres).shape[0])
+        return fit_boxes(centres, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(label_map_boxes, "fit_boxes", counted)
+    found = boxes_from_labels(datalist, folder, cached(datalist, folder), (8, 8, 4), 2, progress=False)
+    assert len(found.items) == 8
+    assert sum(laid) < 40
 
 
 def test_no_usable_label_map_is_said(folder: Path, datalist: Datalist) -> None:

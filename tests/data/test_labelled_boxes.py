@@ -19,6 +19,7 @@ def make_cache(folder: Path, num_axes: int = 3) -> VolumeCache:
     shape = (20, 16, 12)[:num_axes]
     entries = {
         name: CacheEntry(
+            key=name,
             id=name,
             source=name,
             shape=shape,

@@ -138,6 +138,7 @@ def test_records_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert labelled_records(Datalist(test=[record]), "data", "test") == [
         {"image": f"{tmp_path}/data/images/a.nii", "label": f"{tmp_path}/data/labels/a.nii", "id": "a", "patient": "p"}
     ]
+    assert labelled_records(Datalist(test=[{**record, "series": "1.2"}]), "data", "test")[0]["series"] == "1.2"
     assert labelled_records(Datalist(test=[record]), "data", "validation") == []
     with pytest.raises(ValueError, match=r"no training images \(0 training, 0 validation, 1 test\)"):
         labelled_records(Datalist(test=[record]), "data", "training")

@@ -23,6 +23,7 @@ def _cache(folder: Path, ndim: int = 3) -> VolumeCache:
         shape = full[:ndim]
         np.save(folder / "arrays" / f"{name}.npy", np.arange(np.prod(shape)).reshape(shape).astype(np.int16) - 1000)
         entries[name] = CacheEntry(
+            key=name,
             id=name,
             source=name,
             shape=shape,

@@ -4,7 +4,10 @@ import logging
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,18 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, LoadImaged, MapTransform, RandSpatialCropd, ScaleIntensityRanged
+from monai.transforms import (
+    Compose,
+    EnsureChannelFirstd,
+    Lambdad,
+    LoadImaged,
+    MapTransform,
+    RandSpatialCropd,
+    ScaleIntensityRanged,
+)
 
 from monai_sg.data.formats import UnusableImageError
+from monai_sg.data.images import LoadRecordd
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
 
 
@@ -30,6 +42,19 @@ class Counted(MapTransform):
         if data.get("fault") == "other":
             raise KeyError("no such thing")
         return data
+
+
+STARTED = threading.Event()
+
+
+def slowly(image: Any) -> Any:
+    STARTED.set()
+    time.sleep(0.3)
+    return image
+
+
+def black(path: str) -> torch.Tensor:
+    return torch.zeros(1, 2, 2)
 
 
 def preparation(high: float = 100.0) -> Compose:
@@ -90,6 +115,52 @@ def test_another_file_and_another_preparation_are_prepared_anew(tmp_path: Path, 
     assert Counted.calls == 2
     assert float(dataset(tmp_path, data, preparation(high=50.0))[0]["image"].max()) == pytest.approx(119 / 50)
     assert Counted.calls == 3
+
+
+def test_slices_and_voxels_beside_a_header_count(tmp_path: Path, record: Any) -> None:
+    record("unused")  # resets the count
+    folder = tmp_path / "exam"
+    folder.mkdir()
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(b"a")
+    (tmp_path / "a.mhd").write_text("header")
+    (tmp_path / "a.raw").write_bytes(b"a")
+    data = [{"image": str(folder), "series": "*.png"}, {"image": str(tmp_path / "a.mhd"), "patient": "A/1"}]
+    steps = Compose([Counted("image"), Lambdad("image", black)])
+    for changed in (None, folder / "2.png", tmp_path / "a.raw"):
+        if changed:
+            os.utime(changed, (0, 0))
+        dataset(tmp_path, data, steps)
+    assert Counted.calls == 4
+
+
+def test_a_record_may_hold_a_text_with_a_separator_that_names_no_file(tmp_path: Path, record: Any) -> None:
+    assert len(dataset(tmp_path, [record("a", patient="LUNG1/001")])) == 1
+
+
+def test_a_second_process_waits_for_what_the_first_prepares(
+    tmp_path: Path, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    data = [record("a", (9, 9, 9)), record("b", (9, 9, 9))]
+    STARTED.clear()
+    steps = Compose([LoadRecordd("image"), EnsureChannelFirstd("image"), Counted("image"), Lambdad("image", slowly)])
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(dataset, tmp_path, data, steps)
+        assert STARTED.wait(60)
+        second = pool.submit(dataset, tmp_path, data, steps)
+        assert len(first.result()) == len(second.result()) == 2
+    assert Counted.calls == 2
+    assert "Another process fills" in caplog.text
+
+
+def test_the_ranks_of_a_run_meet_in_no_barrier(tmp_path: Path, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("is_initialized", "is_available"):
+        monkeypatch.setattr(torch.distributed, name, lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: pytest.fail("NCCL gives up after 10 minutes"))
+    assert len(dataset(tmp_path, [record("a")])) == 1
 
 
 def test_what_cannot_be_prepared_is_left_out_with_its_reason(

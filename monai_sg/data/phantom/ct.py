@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from ...utils.files import write_atomic
 from .body import Phantom, make_phantom
 from .lesions import Lesion
+from .nifti import write_nifti
 from .patient import ORGANS
 
 UID_ROOT = "1.2.826.0.1.3680043.10.9999"
@@ -96,15 +95,15 @@ def _write_lits(folder: Path, numbers: Sequence[int], seed: int, shape: Sequence
     for number in numbers:
         phantom = make_phantom(seed, number, shape)
         liver = (phantom.labels == ORGANS["liver"]) + 2 * (phantom.labels == ORGANS["liver_tumour"])
-        _write_nifti(folder / f"volume-{number}.nii", phantom.hu, phantom.affine)
-        _write_nifti(folder / f"segmentation-{number}.nii", liver.astype(np.uint8), phantom.affine)
+        write_nifti(folder / f"volume-{number}.nii", *_to_lps(phantom.hu, phantom.affine))
+        write_nifti(folder / f"segmentation-{number}.nii", *_to_lps(liver.astype(np.uint8), phantom.affine))
 
 
 def _write_organs(folder: Path, numbers: Sequence[int], seed: int, shape: Sequence[int]) -> None:
     for number in numbers:
         uid, phantom = series_uid(seed, number), make_phantom(seed, number, shape)
-        _write_nifti(folder / "images" / f"{uid}.nii.gz", phantom.hu, phantom.affine)
-        _write_nifti(folder / "labels" / f"{uid}.nii.gz", phantom.labels, phantom.affine)
+        write_nifti(folder / "images" / f"{uid}.nii.gz", *_to_lps(phantom.hu, phantom.affine))
+        write_nifti(folder / "labels" / f"{uid}.nii.gz", *_to_lps(phantom.labels, phantom.affine))
 
 
 LAYOUTS: dict[str, Callable[[Path, Sequence[int], int, Sequence[int]], None]] = {
@@ -125,13 +124,6 @@ def _to_lps(array: NDArray[np.generic], affine: NDArray[np.float64]) -> tuple[ND
     flip = np.diag([-1.0, -1.0, 1.0, 1.0])
     flip[:2, 3] = np.array(array.shape[:2]) - 1
     return np.ascontiguousarray(array[::-1, ::-1]), affine @ flip
-
-
-def _write_nifti(path: Path, array: NDArray[np.generic], affine: NDArray[np.float64]) -> None:
-    content = nibabel.Nifti1Image(*_to_lps(array, affine)).to_bytes()
-    if path.suffix == ".gz":
-        content = gzip.compress(content, compresslevel=1, mtime=0)
-    write_atomic(path, lambda file: file.write(content))
 
 
 def _write_mhd(path: Path, phantom: Phantom) -> None:
