@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.anatomy import HU_AIR, body_mask
+from ..data.anatomy import body_mask, shows_ct
 from ..data.cache import VolumeCache
 from ..data.cache_index import CacheEntry
 from ..data.intensity import IntensityRange
-from .summed import box_sums, summed
+from .summed_volume import box_sums, summed_volume
 
 _COARSE_EDGE = 128
 
@@ -70,12 +70,12 @@ def box_statistics(cache: VolumeCache, name: str, intensity_range: IntensityRang
         low, high = cache.window(name, intensity_range)
     scaled = np.clip((values - low) / max(high - low, np.finfo(np.float64).tiny), 0, 1)
     body = _body_mask(entry, values, strides)
-    return BoxStatistics(strides, summed(body), summed(scaled), summed(scaled**2))
+    return BoxStatistics(strides, *(summed_volume(of) for of in (body, scaled, scaled**2)))
 
 
 def _body_mask(entry: CacheEntry, values: NDArray[np.float64], strides: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return the body on the coarse lattice."""
-    if values.ndim == 3 and values.min() <= HU_AIR and values.max() > 0:
+    if shows_ct(values):
         return np.asarray(body_mask(values), dtype=bool)
     body = np.zeros(values.shape, dtype=bool)
     ranges = zip(entry.body_box, strides, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.cache import VolumeCache
-from .summed import box_sums, summed
+from .summed_volume import box_sums, summed_volume
 
 LOOK_AHEAD = 3
 """Slices that are kept free beyond a crop, so that the tissue rule can look at the next ones."""
@@ -52,5 +52,5 @@ def tissue_share(cache: VolumeCache, name: str, boxes: NDArray[np.int64], thresh
     score = 2 * dense.astype(np.uint8)
     if dense.ndim == 3:
         score[..., :-1] |= dense[..., 1:] & ~dense[..., :-1]
-    sums = box_sums(summed(score), inside[..., 0] - low, inside[..., 1] - low)
+    sums = box_sums(summed_volume(score), inside[..., 0] - low, inside[..., 1] - low)
     return np.asarray(sums / 2 / np.diff(boxes)[..., 0].prod(-1))

@@ -47,6 +47,7 @@ def make_cache(tmp_path: Path) -> Callable[..., VolumeCache]:
             image, body, lungs = _chest(shape, rng)
             np.save(tmp_path / "arrays" / f"{name}.npy", image.astype(np.int16))
             entries[name] = CacheEntry(
+                key=name,
                 id=name,
                 source=f"{name}.nii.gz",
                 shape=tuple(shape),

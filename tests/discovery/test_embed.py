@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monai_sg.data.cache import VolumeCache
-from monai_sg.discovery.embed import Embedding, describe, embed, pooled, read_regions
+from monai_sg.discovery.embed import Embedding, embed
 from monai_sg.networks.non_skip_unet import NonSkipUNet
 
 MakeCache = Callable[..., VolumeCache]
@@ -55,39 +55,6 @@ def test_levels_can_be_chosen(make_cache: MakeCache) -> None:
     for levels in ((4,), ()):
         with pytest.raises(ValueError, match=r"levels is .*0 \(shallow\) to 3"):
             embed(network, cache, cache.ids, (8, 8, 8), HU, levels=levels)
-
-
-def test_maps_are_averaged_and_put_side_by_side() -> None:
-    maps = [torch.tensor([[[[1.0, 3.0]], [[0.0, 4.0]]]]), torch.tensor([[[[5.0]]]])]
-    assert pooled(maps).tolist() == [[2.0, 2.0, 5.0]]
-
-
-def test_boxes_are_read_in_batches_and_described_with_their_numbers(make_cache: MakeCache) -> None:
-    cache = make_cache([(16, 16, 8)] * 2)
-    box = [[4, 12], [2, 10], [0, 8]]
-    regions = [("scan001", box), ("scan000", None), ("scan001", [[0, 8], [0, 8]]), ("scan000", box)]
-    batches = list(read_regions(cache, regions, (8, 8, 8), HU, batch_size=2))
-    assert [numbers for numbers, _ in batches] == [[0, 1], [3]]
-    expected = ((torch.from_numpy(cache.read_box("scan001", box)) + 1000) / 2000).clamp(0, 1)
-    assert torch.equal(batches[0][1][0, 0], expected)
-    network = NonSkipUNet(spatial_dims=3, width=2)
-    rows, features, channels = describe(network, batches)
-    assert rows == [0, 1, 3]
-    assert features.shape == (3, 60)
-    assert channels == [4, 8, 16, 32]
-    with pytest.raises(ValueError, match="None of the images or boxes"):
-        describe(network, [])
-
-
-def test_each_image_can_have_its_own_window(make_cache: MakeCache) -> None:
-    cache = make_cache([(16, 16, 8)] * 2)
-    brighter = 3 * cache.array("scan000") + 500
-    np.save(cache.cache_dir / "arrays" / "scan001.npy", brighter)
-    windows = cache.entry("scan001").windows
-    windows.update({mode: [3 * v + 500 for v in window] for mode, window in cache.entry("scan000").windows.items()})
-    ((_, images),) = read_regions(cache, [("scan000", None), ("scan001", None)], (8, 8, 8), "percentile", batch_size=2)
-    torch.testing.assert_close(images[0], images[1], rtol=0, atol=1e-3)
-    assert images[0].std() > 0.1
 
 
 def test_saved_features_keep_their_ids(tmp_path: Path) -> None:

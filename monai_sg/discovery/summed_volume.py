@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def summed(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def summed_volume(values: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return the summed-volume table of an array, with a leading zero plane per axis."""
     table = np.pad(values.astype(np.float64), [(1, 0)] * values.ndim)
     for axis in range(table.ndim):
