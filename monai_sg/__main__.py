@@ -12,7 +12,7 @@ def main() -> None:
 
     from .bundles import build
     from .commands.agreement import agreement
-    from .commands.comparison import compare
+    from .commands.compare import compare
     from .commands.demo import demo
     from .commands.embed import embed
     from .commands.pretrain import pretrain

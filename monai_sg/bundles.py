@@ -9,24 +9,8 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from .utils.bundle_folders import CHECKOUT
 from .utils.files import read_json, write_atomic
-
-CHECKOUT = Path(__file__).parent.parent / "bundles"
-INSTALLED = Path(__file__).parent / "_bundles"
-
-
-def bundle_root(name: str) -> Path:
-    """Return the folder of a bundle, in the checkout or in the installed package.
-
-    Raises:
-        FileNotFoundError: there is no such bundle; the sentence lists those there are.
-    """
-    for folder in (CHECKOUT, INSTALLED):
-        if (folder / name / "configs" / "metadata.json").is_file():
-            return folder / name
-    known = sorted(path.parent.parent.name for path in CHECKOUT.glob("*/configs/metadata.json"))
-    known += sorted(path.parent.parent.name for path in INSTALLED.glob("*/configs/metadata.json"))
-    raise FileNotFoundError(f"There is no bundle {name!r}; there are {', '.join(known) or 'none'}.")
 
 
 def build(output: str | Path | None = None, source: str | Path | None = None) -> list[str]:

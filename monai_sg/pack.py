@@ -8,13 +8,14 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
-from .bundles import bundle_root
+from .utils.bundle_folders import bundle_root
 from .utils.files import read_json, sha256_of, write_atomic
 from .utils.imports import file_of, import_closure
+from .weights.description import settings_of
 
 PACKAGE = Path(__file__).parent
 STAYS = {"studies", "reports", "commands", "bundles", "pack", "__main__"}
@@ -23,6 +24,7 @@ PARTS = ("LICENSE", "large_files.yml", "configs", "docs", "models/model.json", "
 MADE_AGAIN = {"LICENSE", "large_files.yml", "configs", "docs", "scripts"}
 TEXTS = {".json", ".yaml", ".yml", ".conf", ".md", ".txt"}
 METADATA = Path("configs", "metadata.json")
+WEIGHTS = Path("models", "model.pt")
 
 _NAME = re.compile(r"(?<![\w./-])monai_sg(?:\.[A-Za-z_]\w*)+")
 _LOGGER = re.compile(r"^(qualname\s*=\s*)(?=monai_sg\s*$)", re.MULTILINE)
@@ -32,6 +34,8 @@ _ALONE = re.compile(r"(?<![\w.])monai_sg\b")
 
 def pack(name: str, *, output: str = "dist") -> str:
     """Write a bundle as a folder and as a zip, neither of which needs an installed monai_sg.
+
+    Where weights are packed, the configs get the settings that ``model.json`` says they were made with.
 
     Args:
         name: a bundle of this package; with a slash in it, the folder of any bundle.
@@ -69,7 +73,7 @@ def _summary(root: Path, files: list[Path], modules: list[str], target: Path, ar
     taken = {*files, *(parent for file in files for parent in file.parents)}
     present = {path.relative_to(root) for path in [*root.glob("*"), *root.glob("models/*")]}
     left = ", ".join(sorted(str(path) for path in present - taken)) or "nothing"
-    weights = "with" if Path("models", "model.pt") in files else "without"
+    weights = "with" if WEIGHTS in files else "without"
     lines = [
         f"{target}: {len(files)} files of the bundle, {weights} weights, {len(modules)} modules in scripts/monai_sg",
         f"{archive}: {archive.stat().st_size} bytes, sha256 {sha256_of(archive)}",
@@ -113,10 +117,13 @@ def _files_below(path: Path, root: Path) -> Iterator[Path]:
 def _fill(fresh: Path, root: Path, files: list[Path]) -> list[str]:
     """Write the packed bundle to ``fresh`` and return the modules copied."""
     names: dict[str, str] = {}
+    settings = settings_of(root / "models" / "model.pt") if WEIGHTS in files else {}
     for file in files:
         (fresh / file).parent.mkdir(parents=True, exist_ok=True)
         if file.parts[0] in {"configs", "docs"} and file.suffix in TEXTS:
             text = (root / file).read_bytes().decode()
+            if file.suffix == ".json" and file != METADATA:
+                text = with_settings(text, settings)
             names |= {name: str(file) for name in _NAME.findall(text) if name not in names}
             (fresh / file).write_bytes(renamed(text, file).encode())
         else:
@@ -130,6 +137,19 @@ def _fill(fresh: Path, root: Path, files: list[Path]) -> list[str]:
     (fresh / "scripts").mkdir(exist_ok=True)
     (fresh / "scripts" / "__init__.py").touch()
     return modules
+
+
+def with_settings(text: str, settings: Mapping[str, Any]) -> str:
+    """Return a config whose ids have the values that the packed weights were made with, so that it can load them.
+
+    Args:
+        text: JSON; it stays as it is where nothing changes.
+        settings: id to value; ids that the config does not have are left out.
+    """
+    config = json.loads(text)
+    plain = {name for name, value in config.items() if not isinstance(value, dict)}
+    changed = {name: value for name, value in settings.items() if name in plain and config[name] != value}
+    return json.dumps({**config, **changed}, indent=4) + "\n" if changed else text
 
 
 def renamed(text: str, file: Path) -> str:

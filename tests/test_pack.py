@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from monai_sg.__main__ import main
-from monai_sg.pack import pack, renamed
+from monai_sg.networks.genesis_unet import GenesisUNet
+from monai_sg.pack import pack, renamed, with_settings
+from monai_sg.utils.files import read_json
+from monai_sg.weights.export import save_network
 from tests.bundles.folders import FOLDERS, content
 from tests.bundles.small_run import BUNDLE
 
@@ -40,7 +43,7 @@ def own(tmp_path: Path) -> Path:
         "notes.txt",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(name.encode())
+        (folder / name).write_bytes(b"{}" if name.endswith("model.json") else name.encode())
     return folder
 
 
@@ -52,6 +55,18 @@ def test_weights_travel_and_images_results_and_hidden_files_do_not(own: Path, tm
     assert present == expected | {"models/model.pt", "models/model.json"}
     assert "with weights" in summary
     assert "left out: .git, data, eval, models/old.pt, notes.txt" in summary
+
+
+def test_configs_get_the_settings_of_the_weights(own: Path, tmp_path: Path) -> None:
+    facts = {"preprocessing": {"spacing": [3, 3, 3], "crop_spacing": [1, 1, 1]}}
+    save_network(GenesisUNet(3, width=4), own / "models/model.pt", facts)
+    pack(str(own), output=str(tmp_path / "dist"))
+    for name in ("train.json", "inference.json"):
+        before, after = (read_json(folder / "configs" / name) for folder in (own, tmp_path / "dist/own"))
+        assert (after["width"], after["spacing"]) == (4, [3, 3, 3])
+        assert after["network"]["_target_"] == f"scripts.{before['network']['_target_']}"
+        assert list(after) == list(before)
+    assert with_settings('{"a":  1}', {"b": 2}) == '{"a":  1}'
 
 
 @pytest.mark.parametrize(

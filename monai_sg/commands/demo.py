@@ -9,12 +9,12 @@ from statistics import mean
 from typing import Any
 
 from ..data.phantom.ct import write_ct_cohort
-from .chain import STAGES, Chain
-from .comparison import BUNDLE as LIVER_BUNDLE
-from .comparison import PRETRAINED, Comparison, run_comparison
-from .evaluation import Evaluation, evaluate
-from .pictures import draw_all
-from .pretrain import BUNDLE, places
+from ..engines.chain import BUNDLE, STAGES, Chain, places
+from ..reports.fine_tuning import draw_comparison
+from ..reports.pretraining import draw_pretraining
+from ..studies.comparison import PRETRAINED, Comparison, run_comparison
+from ..studies.evaluation import Evaluation, evaluate
+from .compare import BUNDLE as LIVER_BUNDLE
 
 logger = logging.getLogger(__name__)
 
@@ -89,14 +89,13 @@ def demo(
 
 def _pretrain(settings: dict[str, Any], epochs: int | None, figures: Path, check: bool) -> list[Path]:
     """Run the chain, print what it learnt, and return the pictures."""
-    for stage in STAGES:
-        Chain(BUNDLE, {**settings, "epochs": EPOCHS[stage] if epochs is None else epochs}, [stage]).run()
     chain = Chain(BUNDLE, settings)
+    chain.run(**{stage: {"epochs": EPOCHS[stage] if epochs is None else epochs} for stage in STAGES})
     result = evaluate(chain)
     _print(result.lines())
     if check:
         _check(result)
-    return draw_all(chain, figures)
+    return draw_pretraining(chain, figures)
 
 
 def _fine_tune(labelled: str, folder: Path, epochs: int, seeds: int, check: bool) -> list[Path]:
@@ -107,7 +106,7 @@ def _fine_tune(labelled: str, folder: Path, epochs: int, seeds: int, check: bool
     _print(result.lines())
     if check:
         _check_liver(result, epochs)
-    return result.pictures
+    return draw_comparison(result.runs, folder / "liver" / "figures")
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .chain import STAGES, Chain
-from .pictures import draw_all
-
-BUNDLE = "semantic_genesis_ct_pretraining"
+from ..engines.chain import BUNDLE, STAGES, Chain, places
+from ..reports.pretraining import draw_pretraining
 
 
 def pretrain(
@@ -34,7 +32,7 @@ def pretrain(
         only: one stage to run: autoencoder, discover, classify or train.
         dry_run: only say which `monai.bundle run` commands would be run.
         overrides: ids of the configs with their values, such as --width 8 --crop_size "[32,32,16]"; each goes to every
-            config that has the id.
+            config that takes it.
 
     Returns:
         what was written, or the commands.
@@ -45,12 +43,6 @@ def pretrain(
     chain.run()
     if only is not None:
         return f"{only} has finished in {output}."
-    pictures = draw_all(chain, Path(output) / "figures")
+    pictures = draw_pretraining(chain, Path(output) / "figures")
     weights = Path(output) / "models" / "model.pt"
     return "\n".join([f"weights  {weights}", *(f"picture  {path}" for path in pictures)])
-
-
-def places(data: str, output: str) -> dict[str, str]:
-    """Return the overrides that make a bundle read from ``data`` and write to ``output`` only."""
-    folder = Path(output).resolve()
-    return {"dataset_dir": str(Path(data).resolve()), "output_dir": str(folder), "ckpt_dir": str(folder / "models")}

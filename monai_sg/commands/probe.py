@@ -12,11 +12,12 @@ from ..data.label_map_boxes import boxes_from_labels
 from ..data.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
 from ..data.labelled_folder import open_labelled
 from ..data.records import Datalist
+from ..engines.encoder_workflow import encoder_workflow
 from ..engines.frozen_probe import FrozenProbe
 from ..engines.probe import score_lines, write_scores
 from ..engines.workflow import CheckedWorkflow
 from ..utils.files import sha256_of, write_json
-from .encoder import description_of, encoder_workflow
+from ..weights.description import crop_spacing
 
 CLASSIFIERS = {
     "knn": "5 nearest neighbours, Euclidean distance of features standardised over the training boxes",
@@ -83,7 +84,7 @@ def _workflow(
 
 def _draw(get: Callable[[str], Any], weights: str, labels: str, per_image: int) -> LabelledBoxes:
     """Draw boxes of the size in mm of the crops that the weights were trained on, and write them."""
-    spacing = description_of(Path(weights)).get("preprocessing", {}).get("crop_spacing")
+    spacing = crop_spacing(weights) or None
     found = boxes_from_labels(get("images"), labels, get("cache"), get("crop_size"), per_image, spacing, get("seed"))
     found.save(Path(get("output_dir")) / "boxes.csv")
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from .figures import save_figure
+from .montage import save_figure
 
 CHANCE_COLOUR = "0.8"
 

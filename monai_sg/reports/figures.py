@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..discovery.diagnostics import mean_correlation
-from ..utils.files import write_atomic
-from .slices import Slice, central_slice, planes_of
+from .montage import HU_WINDOW, PATTERN_COLOUR, check_lengths, grid_of_axes, note, save_figure, show_row
+from .slices import central_slice, planes_of
 
-HU_WINDOW = (-1000.0, 1000.0)
-CELL = 1.25  # inches
-PATTERN_COLOUR, RANDOM_COLOUR = "#1b6ca8", "#c0504d"
+RANDOM_COLOUR = "#c0504d"
 
 
 def pattern_montage(
@@ -48,7 +44,7 @@ def pattern_montage(
     Raises:
         ValueError: if the lists differ in length or an array is not (n, x, y) or (n, x, y, z).
     """
-    _same_length(crops=crops, references=references, labels=labels, distances=distances)
+    check_lengths(crops=crops, references=references, labels=labels, distances=distances)
     found = [_stack(crop, f"crops of class {label}") for crop, label in zip(crops, labels, strict=True)]
     drawn = [_stack(crop, f"references of class {label}") for crop, label in zip(references, labels, strict=True)]
     left, right = max(map(len, found)), max(map(len, drawn))
@@ -56,10 +52,10 @@ def pattern_montage(
     for row, (label, one, two) in enumerate(zip(labels, found, drawn, strict=True)):
         near = [] if distances is None else [f"d = {value:.3g}" for value in distances[row]]
         pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
-        _row(grid[row][: left + 1], pictures, window, near)
-        _row(grid[row][left + 1 :], others, window, [])
-        _note(grid[row][0], _with_correlation(f"class {label}", one), PATTERN_COLOUR)
-        _note(grid[row][left + 1], _with_correlation("random", two), RANDOM_COLOUR)
+        show_row(grid[row][: left + 1], pictures, window, near)
+        show_row(grid[row][left + 1 :], others, window, [])
+        note(grid[row][0], _with_correlation(f"class {label}", one), PATTERN_COLOUR)
+        note(grid[row][left + 1], _with_correlation("random", two), RANDOM_COLOUR)
     central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
     return save_figure(figure, path)
 
@@ -89,7 +85,7 @@ def restoration_montage(
         ValueError: if shapes or the number of names differ.
     """
     truth, seen, given = _alike(originals=originals, corrupted=corrupted, restored=restored)
-    _same_length(originals=truth, names=names)
+    check_lengths(originals=truth, names=names)
     planes, error = planes_of(truth[0]), np.abs(given - truth)
     shapes = [central_slice(truth[0], plane, spacing).size for plane in planes]
     figure, grid = grid_of_axes([height / width for width, height in shapes] * len(truth), [1.0] * 4, "")
@@ -97,10 +93,10 @@ def restoration_montage(
         crop, plane = row // len(planes), planes[row % len(planes)]
         pictures = [central_slice(stack[crop], plane, spacing) for stack in (truth, seen, given, error)]
         titles = ["original", f"corrupted\n{_mse(seen, truth, crop)}", f"restored\n{_mse(given, truth, crop)}"]
-        _row(line[:3], pictures[:3], window, titles if plane == planes[0] else [])
+        show_row(line[:3], pictures[:3], window, titles if plane == planes[0] else [])
         shown = pictures[3].show(line[3], (0.0, (window[1] - window[0]) / 2), "inferno")
         pictures[0].scale(line[0])
-        _note(line[0], names[crop] if len(planes) == 1 else f"{names[crop]}\n{plane}", "black")
+        note(line[0], names[crop] if len(planes) == 1 else f"{names[crop]}\n{plane}", "black")
     grid[0][3].set_title("|restored - original|", fontsize=7, pad=2)
     figure.colorbar(shown, ax=[line[3] for line in grid], fraction=0.1, pad=0.04).ax.tick_params(labelsize=6)
     return save_figure(figure, path)
@@ -124,7 +120,7 @@ def correlation_chart(
         ValueError: if the lists are empty or differ in length.
     """
     names = list(range(len(within))) if labels is None else list(labels)
-    _same_length(within=within, random=random, labels=names)
+    check_lengths(within=within, random=random, labels=names)
     ours, theirs = np.asarray(within, float), np.asarray(random, float)
     order = np.argsort(ours)
     places = np.arange(len(ours))
@@ -169,33 +165,6 @@ def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title:
     return save_figure(figure, path)
 
 
-def grid_of_axes(heights: Sequence[float], widths: Sequence[float], title: str) -> tuple[Figure, list[list[Axes]]]:
-    """Make a figure of cells with the given relative heights and widths, row by row."""
-    figure = Figure(
-        figsize=(CELL * sum(widths) + 1.2, CELL * sum(heights) + 0.25 * len(heights) + 0.4), layout="constrained"
-    )
-    figure.suptitle(title, fontsize=10)
-    return figure, figure.subplots(
-        len(heights), len(widths), squeeze=False, width_ratios=widths, height_ratios=heights
-    ).tolist()
-
-
-def _row(cells: Sequence[Axes], pictures: Sequence[Slice], window: tuple[float, float], titles: Sequence[str]) -> None:
-    for cell, picture, title in zip_longest(cells, pictures, titles[: len(pictures)]):
-        if picture is None:
-            cell.set_axis_off()
-            continue
-        picture.show(cell, window)
-        if title is not None:
-            cell.set_title(title, fontsize=7, pad=2)
-
-
-def _note(axes: Axes, text: str, colour: str) -> None:
-    axes.annotate(
-        text, (0, 0.5), (-30, 0), "axes fraction", "offset points", fontsize=7, color=colour, ha="right", va="center"
-    )
-
-
 def _with_correlation(name: str, crops: NDArray[np.float32]) -> str:
     value = mean_correlation(torch.from_numpy(crops))
     return name if np.isnan(value) else f"{name}\nr = {value:.2f}"
@@ -218,14 +187,3 @@ def _alike(**stacks: ArrayLike) -> list[NDArray[np.float32]]:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"{shapes} differ in shape; give the same crops three times.")
     return list(arrays.values())
-
-
-def _same_length(**lists: Sequence[object] | NDArray[np.float32] | None) -> None:
-    lengths = {name: len(values) for name, values in lists.items() if values is not None}
-    if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
-
-
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as PNG, atomically; the same figure gives the same bytes."""
-    return write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=150, metadata={"Software": None}))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import CELL, grid_of_axes, save_figure
+from .montage import CELL, grid_of_axes, save_figure
 from .slices import central_slice
 
 TRUTH_COLOUR, COLOURS = "#2ca02c", ("#ff7f0e", "#17becf", "#e377c2", "#bcbd22")

@@ -8,6 +8,9 @@ from typing import Any
 
 from ..data.intensity import IntensityRange
 from ..discovery.frames import FRAMES
+from ..discovery.references import neighbour_count
+
+MOST_NEIGHBOURS = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class AgreementSettings:
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise ValueError(f"{name} = {value} must be at least {lowest}.")
+
+    def neighbours_of(self, count: int) -> int:
+        """Return how many of ``count`` images are similar to one of them, itself included."""
+        most = min(self.neighbours or MOST_NEIGHBOURS, count)
+        return most if self.neighbours else neighbour_count(count, most)
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> AgreementSettings:

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from ..data.cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range, scaled
+from ..data.label_maps import labels_on_image
 from ..discovery.frames import Frames
 from ..discovery.neighbours import nearest
 from ..discovery.rules import CoordinateRules
 from ..utils.seeds import generator_for
 from .agreement_settings import AgreementSettings
-from .carried_places import Places, box_around, box_overlap, displacement, draw_places, labels_on_image, read_crops
+from .carried_places import Places, box_around, box_overlap, displacement, draw_places, read_crops
 from .pattern_agreement import PairMeasure, intensity_agreement, organ_agreement, organ_content
 
 ALL, RANDOM, PIXELS = "all", "random", "small pixels"

@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from ..data.cache import VolumeCache
-from ..data.cache_index import CacheEntry
-from ..data.formats import UnusableImageError
 from ..data.intensity import IntensityRange, scaled
-from ..data.volumes import read_volume
+from ..data.label_maps import labels_on_image
 from ..discovery.coordinates import choose_anchors
 from ..discovery.frames import Frames
 from ..discovery.rules import CoordinateRules
@@ -99,27 +96,6 @@ def read_crops(
                 if volume is not None:
                     organs[frame][place, row] = torch.from_numpy(label_crop(volume, box, size))
     return crops, organs
-
-
-def labels_on_image(path: str | Path, entry: CacheEntry) -> NDArray[np.int32]:
-    """Read a label map onto the voxels of a cached image, by nearest neighbour; 0 where it does not reach.
-
-    Raises:
-        UnusableImageError: it cannot be read, or holds values that are not whole.
-    """
-    volume = read_volume(Path(path))
-    if volume.scale != 1 or volume.offset != 0:
-        raise UnusableImageError(f"{path} holds values that are not whole; a label map holds whole numbers.")
-    axes = len(entry.shape)
-    to_map = np.linalg.inv(volume.affine) @ np.asarray(entry.affine)
-    return np.asarray(
-        ndimage.affine_transform(
-            *(volume.array.astype(np.int32), to_map[:axes, :axes], to_map[:axes, 3]),
-            output_shape=entry.shape,
-            order=0,
-            mode="grid-constant",  # "constant" would lose the outer half of the voxels at the border
-        )
-    )
 
 
 def label_crop(labels: NDArray[np.int32], box: Sequence[Sequence[int]], size: Sequence[int]) -> NDArray[np.int32]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.phantom.body import make_phantom
 from ..data.phantom.ct import series_uid
-from ..utils.files import write_atomic
+from ..data.phantom.nifti import write_nifti
 from ..utils.seeds import seed_for
 
 SHAPES = ((72, 56, 56), (80, 64, 64), (96, 76, 76))
@@ -49,8 +47,8 @@ def write_varied_phantoms(
         affine = phantom.affine.copy()
         affine[:3, 3] -= affine[:3, :3] @ margins[:, 0]
         name = f"{series_uid(seed, number)}.nii.gz"
-        _write(folder / "images" / name, reframed(phantom.hu, margins, AIR_HU), affine)
-        _write(folder / "labels" / name, reframed(phantom.labels, margins, 0), affine)
+        write_nifti(folder / "images" / name, reframed(phantom.hu, margins, AIR_HU), affine)
+        write_nifti(folder / "labels" / name, reframed(phantom.labels, margins, 0), affine)
     return folder
 
 
@@ -59,8 +57,3 @@ def reframed(array: NDArray[np.generic], margins: NDArray[np.int64], fill: int) 
     wide = np.pad(array, np.maximum(margins, 0), constant_values=fill)
     cut = np.maximum(-margins, 0)
     return wide[tuple(slice(low, length - high) for (low, high), length in zip(cut, wide.shape, strict=True))]
-
-
-def _write(path: Path, array: NDArray[np.generic], affine: NDArray[np.float64]) -> None:
-    content = gzip.compress(nibabel.Nifti1Image(array, affine).to_bytes(), compresslevel=1, mtime=0)
-    write_atomic(path, lambda file: file.write(content))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monai_sg.commands.agreement import agreement, names_of
+from monai_sg.commands.agreement import agreement
 from monai_sg.networks.non_skip_unet import NonSkipUNet
 from monai_sg.studies.varied_phantoms import write_varied_phantoms
 from monai_sg.weights.export import save_network
@@ -70,13 +70,6 @@ def test_lung_boxes_are_compared_where_lungs_are_labelled(run: tuple[Path, str])
     shares = {(row["draw"], row["frame"], row["organ"]): float(row["share"]) for row in table(run[0] / "organs.csv")}
     assert shares["0", "lung", "4"] + shares["0", "lung", "5"] > 0.2
     assert (run[0] / "agreement.png").is_file()
-
-
-def test_weights_are_named_by_where_their_paths_differ() -> None:
-    paths = [Path("/a/skip_free/autoencoder/model.pt"), Path("/a/u_net/autoencoder/model.pt")]
-    assert names_of(paths) == ["skip_free", "u_net"]
-    assert names_of([Path("/a/one.pt"), Path("/a/two.pt")]) == ["one", "two"]
-    assert names_of(paths[:1]) == ["auto-encoder"]
 
 
 def test_one_image_without_labels_has_nothing_to_compare(run: tuple[Path, str], tmp_path: Path) -> None:

@@ -1,16 +1,16 @@
-"""Tables and picture of an `AgreementStudy`."""
+"""Tables of what an `AgreementStudy` gave."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
-from ..reports.agreement import agreement_chart
-from ..studies.agreement_study import ALL, RANDOM, AgreementStudy, Row
-from .comparison import write_table
+from ..utils.files import write_csv
+from .agreement_study import ALL, RANDOM, AgreementStudy, Row
+from .spread import spread, spread_text
 
 FILES = {"rows": "agreement.csv", "contents": "organs.csv", "lungs": "lungs.csv"}
 LUNG_MEANS = {"mean_mm": "mean mm", "x_mm": "along x", "y_mm": "along y", "z_mm": "along z"}
@@ -51,36 +51,34 @@ class AgreementTables:
         sizes = f"{fewest} places in {min(study.settings.references, images)} of {images} images"
         return cls(f"{sizes}, {len(drawn)} draws", study.neighbours, rows, contents, lungs)
 
-    def written(self, folder: Path) -> str:
-        """Write the tables as CSV and the picture, and return what is to be read."""
-        lines = [
+    def lines(self) -> list[str]:
+        """Return the tables for reading."""
+        return [
             self.title,
             *self._frame_lines(),
             *self._neighbour_lines(),
             *self._organ_lines(),
             *self._lung_lines(),
-            "",
         ]
-        for name, file in FILES.items():
-            if table := getattr(self, name):
-                write_table(folder / file, table)
-                lines.append(f"table    {folder / file}")
-        if self.rows:
-            lines.append(f"picture  {self._draw(folder / 'agreement.png')}")
-        return "\n".join(lines)
 
-    def _draw(self, path: Path) -> Path:
-        bars = {
+    def write(self, folder: Path) -> list[Path]:
+        """Write the tables that have rows as CSV, and return their paths."""
+        tables = {file: getattr(self, name) for name, file in FILES.items()}
+        return [write_csv(folder / file, rows) for file, rows in tables.items() if rows]
+
+    def bars(self) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
+        """Return measure -> frame -> what the images were chosen by -> mean and standard deviation over the draws."""
+        return {
             measure: {
-                frame: {images: _spread(self._values(measure, frame, images)) for images in self._images[1:]}
+                frame: {images: spread(self._values(measure, frame, images)) for images in self._images[1:]}
                 for frame in self._frames
             }
             for measure in self._measures
         }
-        chance = {
-            measure: {frame: self._chance(measure, frame) for frame in self._frames} for measure in self._measures
-        }
-        return agreement_chart(path, bars, chance, f"Crops at the same place: {self.title}")
+
+    def chance(self) -> dict[str, dict[str, float]]:
+        """Return measure -> frame -> what other places give."""
+        return {measure: {frame: self._chance(measure, frame) for frame in self._frames} for measure in self._measures}
 
     @property
     def _measures(self) -> list[str]:
@@ -109,7 +107,7 @@ class AgreementTables:
         lines.append(f"{'frame':<24}" + "".join(f"{measure:>22}" for measure in self._measures))
         for frame in self._frames:
             cells = (
-                f"{_text(self._values(measure, frame, ALL))} ({self._chance(measure, frame):.2f})"
+                f"{spread_text(self._values(measure, frame, ALL), 2)} ({self._chance(measure, frame):.2f})"
                 for measure in self._measures
             )
             lines.append(f"{frame:<24}" + "".join(f"{cell:>22}" for cell in cells))
@@ -129,8 +127,8 @@ class AgreementTables:
     def _gain(self, measure: str, frame: str, images: str) -> str:
         values, random = (self._values(measure, frame, kind) for kind in (images, RANDOM))
         if images == RANDOM:
-            return _text(random, 3)
-        return _text([one - other for one, other in zip(values, random, strict=True)], 3, "+")
+            return spread_text(random, 3)
+        return spread_text([one - other for one, other in zip(values, random, strict=True)], 3, "+")
 
     def _organ_lines(self) -> list[str]:
         if not self.contents:
@@ -164,12 +162,3 @@ class AgreementTables:
 
 def _different(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float]:
-    return mean(values), stdev(values) if len(values) > 1 else 0.0
-
-
-def _text(values: Sequence[float], digits: int = 2, sign: str = "") -> str:
-    middle, spread = _spread(values)
-    return f"{middle:{sign}.{digits}f} ± {spread:.{digits}f}" if len(values) > 1 else f"{middle:{sign}.{digits}f}"

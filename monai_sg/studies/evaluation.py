@@ -9,9 +9,9 @@ from monai.utils import set_determinism
 
 from ..data.patterns import pattern_records
 from ..data.seeded import SeededDataset
+from ..engines.chain import Chain
 from ..engines.frozen_probe import histograms, pooled_features
-from ..studies.pseudo_labels import collect, linear_accuracy
-from .chain import Chain
+from .pseudo_labels import collect, linear_accuracy
 
 REGIONS = ("all", "inside", "outside")
 ANSWERS = {"network": "restored", "mean": "mean of the crop", "median": "median of 3 voxels"}

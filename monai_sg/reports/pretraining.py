@@ -1,4 +1,4 @@
-"""Pictures of a finished pre-training run."""
+"""Figures of a finished pre-training run."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from monai.networks.utils import eval_mode
 
 from ..data.records import PatternTable
 from ..discovery.diagnostics import random_crops, sample_crops
+from ..engines.chain import Chain
 from ..engines.history import read_history
 from ..engines.pretraining import on_device
-from ..reports.figures import correlation_chart, curve_chart, pattern_montage, restoration_montage
 from ..utils.files import read_json
 from ..utils.seeds import generator_for
-from .chain import Chain
+from .figures import correlation_chart, curve_chart, pattern_montage, restoration_montage
 
 CLASSES = 6
 PATIENTS = 5
 CROPS = 6
 
 
-def draw_all(chain: Chain, folder: Path) -> list[Path]:
+def draw_pretraining(chain: Chain, folder: Path) -> list[Path]:
     """Draw discovered patterns, their correlation, restored crops of held-out patients and learning curves."""
     workflow = chain.workflow("train", "evaluate", **_held_out(chain))
     get = workflow.parser.get_parsed_content
     output = Path(get("output_dir"))
     table: PatternTable = get("patterns")
     cache, images = get("cache"), get("images")
-    training = [record["id"] for record in images.training if record["id"] in set(cache.ids)]
+    readable = set(cache.ids)
+    training = [record["id"] for record in images.training if record["id"] in readable]
     labels = sorted({round(step * (table.num_classes - 1) / (CLASSES - 1)) for step in range(CLASSES)})
     rows = read_json(output / "discover" / "correlation.json")["classes"]
     within, other = ([nan if row[kind] is None else row[kind] for row in rows] for kind in ("within", "random"))

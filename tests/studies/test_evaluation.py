@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monai_sg.commands.chain import Chain
-from monai_sg.commands.demo import _check
-from monai_sg.commands.evaluation import Evaluation, evaluate
-from monai_sg.commands.pictures import draw_all
+from monai_sg.engines.chain import Chain
+from monai_sg.studies.evaluation import Evaluation, evaluate
 from tests.bundles.small_run import BUNDLE, overrides
 
 
@@ -26,13 +24,7 @@ def test_ratio_is_to_the_better_trivial_answer_and_accuracy_in_multiples_of_chan
     assert "guess" in text
 
 
-@pytest.mark.parametrize(("network", "accuracy", "words"), [(0.05, 0.9, "restoration error"), (0.01, 0.4, "by chance")])
-def test_a_demo_that_learnt_nothing_fails(network: float, accuracy: float, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        _check(evaluation(network, 0.05, 0.06, accuracy))
-
-
-def test_evaluation_and_pictures_of_a_finished_run(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+def test_evaluation_of_a_finished_run(finished_run: Path, phantom_cohort: Path) -> None:
     chain = Chain(BUNDLE, overrides(phantom_cohort, finished_run))
     result = evaluate(chain)
     assert result.split == "test"
@@ -43,5 +35,3 @@ def test_evaluation_and_pictures_of_a_finished_run(finished_run: Path, phantom_c
         "logistic regression, random network",
     }
     assert all(0 <= value <= 1 for value in result.baselines.values())
-    for path in draw_all(chain, tmp_path):
-        assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Pictures of fine-tuned networks: what they drew beside the truth, and how they learnt."""
+"""Figures of fine-tuned networks: what they drew beside the truth, and how they learnt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 from monai.networks.utils import eval_mode
 
 from ..data.prepared import PreparedDataset
+from ..engines.fine_tuning import FineTuning
 from ..engines.history import read_history
-from ..reports.figures import curve_chart
-from ..reports.overlays import overlay_montage
-from .finetuning import FineTuning
+from .figures import curve_chart
+from .overlays import overlay_montage
 
 CASES = 4
 
@@ -25,7 +25,7 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
 
     Args:
         runs: per arm its finished runs, one per seed.
-        folder: where the pictures go.
+        folder: where the figures go.
     """
     first = {name: seeds[0] for name, seeds in runs.items()}
     dataset: PreparedDataset = next(iter(first.values())).test_images()

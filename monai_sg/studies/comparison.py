@@ -1,25 +1,22 @@
-"""Fine-tune from weights and from scratch, and measure both beside answers that need no network."""
+"""Fine-tuning from weights beside fine-tuning from scratch and answers that need no network."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
 
+from ..engines.fine_tuning import FineTuning
 from ..engines.overlap import MEASURES, overlap_counts, overlap_measures
-from ..studies.voxel_baselines import fit_baselines
-from ..utils.files import write_atomic
-from .finetuning import FineTuning
-from .segmentation_pictures import draw_comparison
+from ..utils.files import write_csv
+from .spread import spread_text
+from .voxel_baselines import fit_baselines
 
-BUNDLE = "lcs_liver_ct_segmentation"
 SCRATCH, PRETRAINED = "from scratch", "pre-trained"
 REDUCTIONS = ("mean", "pooled")
 COLUMNS = [f"{measure}_{kind}" for measure in MEASURES for kind in REDUCTIONS]
@@ -30,10 +27,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row per arm, seed and length of a run, and the pictures drawn of them."""
+    """One row per arm, seed and length of a run, and per arm the longest runs, one per seed."""
 
     rows: list[Row]
-    pictures: list[Path]
+    runs: dict[str, list[FineTuning]]
 
     def lines(self) -> list[str]:
         """Return a table of mean and standard deviation over the seeds, a line per arm and length."""
@@ -43,7 +40,7 @@ class Comparison:
         groups = dict.fromkeys((row["arm"], row["epochs"]) for row in self.rows)
         for arm, epochs in sorted(groups, key=lambda group: (group[1], group[0])):
             title = f"{arm}, {epochs} epochs" if epochs else arm
-            cells = (f"{_spread(self.values(name, arm, epochs)):>17}" for name in COLUMNS)
+            cells = (f"{spread_text(self.values(name, arm, epochs), 3):>17}" for name in COLUMNS)
             lines.append(f"{title:<28}" + "".join(cells))
         return lines
 
@@ -52,58 +49,23 @@ class Comparison:
         return [row[column] for row in self.rows if (row["arm"], row["epochs"]) == (arm, epochs)]
 
 
-def compare(
-    *,
-    weights: str,
-    data: str,
-    output: str,
-    bundle: str = BUNDLE,
-    seeds: int = 3,
-    epochs: int = 50,
-    early: int = 5,
-    **overrides: Any,
-) -> str:
-    """Fine-tune from weights and from scratch over several seeds, with the same labels, and compare on the test images.
-
-    Each run is measured after a few epochs and at its end. Beside them stand the best intensity threshold and trees
-    that see a voxel's position, or position and intensity. Runs that have finished are not repeated.
-
-    Args:
-        weights: file to start from, such as models/model.pt of a pre-training run.
-        data: folder with images and label maps.
-        output: folder for everything that is written.
-        bundle: name of a fine-tuning bundle for segmentation.
-        seeds: number of seeds; each draws labels, patches and initial weights.
-        epochs: of a whole run.
-        early: epochs of the first look.
-        overrides: ids of the bundle's config with their values, such as --width 8 --label_fraction 0.1.
-
-    Returns:
-        the table and what was written.
-    """
-    folder = Path(output).resolve()
-    more = {"dataset_dir": str(Path(data).resolve()), **overrides}
-    result = run_comparison(bundle, Path(weights).resolve(), folder, range(seeds), (early, epochs), more)
-    pictures = (f"picture  {path}" for path in result.pictures)
-    return "\n".join([*result.lines(), "", f"table    {folder / TABLE}", *pictures])
-
-
 def run_comparison(
     bundle: str, weights: Path, folder: Path, seeds: Sequence[int], lengths: Sequence[int], overrides: Mapping[str, Any]
 ) -> Comparison:
-    """Run all arms, seeds and lengths, and write the table and the pictures.
+    """Run all arms, seeds and lengths, and write the table.
 
     Args:
         bundle: name of a fine-tuning bundle for segmentation.
         weights: file that the pre-trained arm starts from.
         folder: for everything that is written.
         seeds: each draws labels, patches and initial weights, the same labels for both arms.
-        lengths: epochs of the runs, the longest of which is drawn.
+        lengths: epochs of the runs.
         overrides: of all runs.
     """
     shared = {"datalist": str(folder / "datalist.json"), "cache_dir": str(folder / "cache"), **overrides}
     rows: list[Row] = []
     longest: dict[str, list[FineTuning]] = {SCRATCH: [], PRETRAINED: []}
+    FineTuning(bundle, folder, {**shared, "seed": seeds[0]}).test_images()  # a folder without them stops here
     for seed in seeds:
         # The weights come first, so that a file that does not fit stops before anything is trained.
         for arm, path in ((PRETRAINED, str(weights)), (SCRATCH, None)):
@@ -113,8 +75,8 @@ def run_comparison(
                 rows.append({"arm": arm, "seed": seed, "epochs": epochs, **_measures(run.run())})
             longest[arm].append(run)
         rows += _baselines(run, seed)
-    write_table(folder / TABLE, rows)
-    return Comparison(rows, draw_comparison(longest, folder / "figures"))
+    write_csv(folder / TABLE, rows)
+    return Comparison(rows, longest)
 
 
 def _measures(cases: Mapping[str, Mapping[str, float]]) -> Row:
@@ -144,16 +106,3 @@ def _case(item: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]
 def _mean_of(cases: Sequence[Mapping[str, float]]) -> dict[str, float]:
     known = {name: [case[name] for case in cases if case[name] == case[name]] for name in MEASURES}
     return {name: mean(values) if values else nan for name, values in known.items()}
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
-
-
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows with the same columns as CSV, atomically."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomic(path, lambda file: file.write(text.getvalue().encode()))
