@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..methods.base import PretrainingMethod
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.distributed import rank
 from ..weights.export import save_network, save_weights
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..utils.distributed import rank, world_size
-from ..utils.files import write_atomic
+from ..utils.files import write_csv
 from .overlap import MEASURES, overlap_measures
 
 logger = logging.getLogger(__name__)
@@ -55,12 +55,11 @@ class CaseTable:
         rows["mean"] = dict(zip(MEASURES, mean.tolist(), strict=True))
         rows["sd"] = dict(zip(MEASURES, deviation.tolist(), strict=True))
         rows["pooled"] = overlap_measures(torch.stack(list(cases.values())).sum(0))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["case", *MEASURES])
-        for name, row in rows.items():
-            writer.writerow([name, *("" if value != value else f"{value:.8f}" for value in row.values())])
-        write_atomic(self.path, lambda file: file.write(text.getvalue().encode()))
+        texts = {
+            name: {measure: "" if value != value else f"{value:.8f}" for measure, value in row.items()}
+            for name, row in rows.items()
+        }
+        write_csv(self.path, [{"case": name, **row} for name, row in texts.items()])
         logger.info(f"The measures of {len(cases)} cases are in {self.path}.")
 
     def _gathered(self) -> dict[str, torch.Tensor]:
@@ -69,3 +68,12 @@ class CaseTable:
         parts: list[Any] = [None] * world_size()
         dist.all_gather_object(parts, self._cases)
         return {name: counts for part in parts for name, counts in part.items()}
+
+
+def read_cases(path: Path) -> dict[str, dict[str, float]]:
+    """Read the table that `CaseTable` wrote: per row its measures, NaN where undefined."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return {
+            row.pop("case"): {name: float(value) if value else nan for name, value in row.items()}
+            for row in csv.DictReader(file)
+        }

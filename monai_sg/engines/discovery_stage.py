@@ -16,17 +16,19 @@ from ..data.overviews import overview_records
 from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
 from ..discovery.discover import discover
-from ..discovery.embed import embed
-from ..networks.blocks import EncoderDecoder
+from ..discovery.embed import Embedding, embed
+from ..networks.encoder_decoder import EncoderDecoder
+from ..utils.distributed import barrier, rank
 from ..utils.files import write_json
 from .run_record import RunRecord
-from .workflow import check_command_line
 
 logger = logging.getLogger(__name__)
 
 
 class DiscoveryStage:
     """Embed all images, find the patterns, write ``patterns.json``, the features and a diagnostic.
+
+    The ranks of a process group share the embedding; the rest is done by rank 0 while the others wait.
 
     Args:
         network: auto-encoder, ready, on its device.
@@ -62,7 +64,6 @@ class DiscoveryStage:
 
     def __call__(self) -> PatternTable:
         """Run the stage and return the table."""
-        check_command_line()
         self.record.check()
         embedding = embed(
             self.network,
@@ -73,22 +74,23 @@ class DiscoveryStage:
             self.batch_size,
             self.device,
         )
+        path = self.output_dir / "patterns.json"
+        if rank() == 0:
+            self._discover(embedding, path)
+        barrier()
+        return PatternTable.load(path)
+
+    def _discover(self, embedding: Embedding, path: Path) -> None:
         folder = self.output_dir / "discover"
         embedding.save(folder / "features.npz")
-        table = discover(
-            self.cache,
-            self.datalist,
-            embedding,
-            self.output_dir / "patterns.json",
-            **self.settings,
-        )
-        self._write_correlation(table, folder / "correlation.json")
+        table = discover(self.cache, self.datalist, embedding, path, **self.settings)
+        self._write_correlation(table, set(embedding.ids), folder / "correlation.json")
         self.record.write(finished=True)
-        logger.info(f"The patterns are in {self.output_dir / 'patterns.json'}.")
-        return table
+        logger.info(f"The patterns are in {path}.")
 
-    def _write_correlation(self, table: PatternTable, path: Path) -> None:
-        training = [record["id"] for record in overview_records(self.datalist, self.cache, "training")]
+    def _write_correlation(self, table: PatternTable, embedded: set[str], path: Path) -> None:
+        records = overview_records(self.datalist, self.cache, "training")
+        training = [record["id"] for record in records if record["id"] in embedded]
         result = pattern_correlation(self.cache, table, self.intensity_range, ids=training, seed=table.seed)
         classes = zip(result.labels.tolist(), result.within.tolist(), result.random.tolist(), strict=True)
         rows = [

@@ -15,10 +15,11 @@ from ..data.cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..data.labelled_boxes import LabelledBox, read_labelled_boxes
 from ..data.records import Datalist
-from ..discovery.embed import Region, describe, read_regions
-from ..networks.blocks import EncoderDecoder
+from ..discovery.features import region_features
+from ..discovery.regions import Region
+from ..networks.encoder_decoder import EncoderDecoder
+from ..utils.distributed import barrier, rank
 from ..utils.files import write_atomic
-from .workflow import check_command_line
 
 logger = logging.getLogger(__name__)
 
@@ -61,16 +62,17 @@ class Features:
 
 
 class EmbeddingStage:
-    """Describe every image, or every labelled box, by global averages of the feature maps of an encoder.
+    """Extract features of every image, or every labelled box: global averages of the feature maps of an encoder.
 
-    An image or box that cannot be read is left out with the reason in the log.
+    An image or box that cannot be read is left out with the reason in the log. The ranks of a process group share the
+    work; rank 0 writes.
 
     Args:
-        network: on its device, with the weights that are to describe.
+        network: on its device, with its weights.
         datalist: the images by split.
         cache: the images.
         path: file for the features, ``.npz``.
-        boxes: file with labelled boxes, see `read_labelled_boxes`; ``None`` describes every image as a whole.
+        boxes: file with labelled boxes, see `read_labelled_boxes`; ``None`` takes every image as a whole.
         crop_size: voxels that a box is resized to, unless the file says it.
         overview_size: voxels that a whole image is resized to.
         intensity_range: physical values that become 0 and 1 (HU for CT), or a window per image.
@@ -105,15 +107,16 @@ class EmbeddingStage:
         Raises:
             ValueError: nothing could be read, features are not finite, or the boxes do not fit the images.
         """
-        check_command_line()
         labelled = None if self.boxes is None else read_labelled_boxes(self.boxes, self.cache, self.datalist)
         items = [LabelledBox(name, -1) for name in self.cache.ids] if labelled is None else labelled.items
         size = self.overview_size
         if labelled is not None and not labelled.of_whole_images:
             size = labelled.crop_size or self.crop_size
         regions: list[Region] = [(item.id, item.box) for item in items]
-        batches = read_regions(self.cache, regions, size, self.intensity_range, self.batch_size, "Embedding")
-        rows, features, channels = describe(self.network, batches, self.device, self.levels)
+        rows, features, channels = region_features(
+            *(self.network, self.cache, regions, size, self.intensity_range, self.batch_size, self.device, self.levels),
+            progress="Embedding",
+        )
         kept = [items[row] for row in rows]
         bad = [item.id for item, good in zip(kept, features.isfinite().all(1).tolist(), strict=True) if not good]
         if bad:
@@ -128,6 +131,8 @@ class EmbeddingStage:
             labels=None if labelled is None else np.asarray([item.label for item in kept], dtype=np.int64),
             classes=() if labelled is None else labelled.classes,
         )
-        result.save(self.path)
+        if rank() == 0:
+            result.save(self.path)
+        barrier()
         logger.info(f"The features of {len(kept)} of {len(items)} images or boxes are in {self.path}.")
         return result

@@ -8,7 +8,7 @@ from ignite.engine import Engine
 from monai.engines import Trainer
 from monai.engines.utils import IterationEvents
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from torch.optim.swa_utils import update_bn
 from ..data.cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..data.labelled_boxes import LabelledBox, LabelledBoxes
-from ..discovery.embed import Region, describe, pooled, read_regions
-from ..networks.blocks import EncoderDecoder
+from ..discovery.features import extract_features, global_average
+from ..discovery.regions import Batch, Region, read_regions
+from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.seeds import seed_for
 
 NEIGHBOURS = 5
@@ -30,8 +31,8 @@ BATCH_SIZE = 8
 PIXELS = (8, 8, 4)
 
 Features = NDArray[np.float32]
-Describer = Callable[[Tensor], Tensor]
-Described = tuple[dict[str, Features], list[LabelledBox]]
+Extractor = Callable[[Tensor], Tensor]
+FeatureSets = tuple[dict[str, Features], list[LabelledBox]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def histograms(images: Tensor, bins: int = 32) -> Tensor:
     return counts / index.shape[1]
 
 
-def small_pixels(images: Tensor) -> Tensor:
+def block_means(images: Tensor) -> Tensor:
     """Return the voxels of images (B, C, *spatial) averaged to 8x8x4, or 8x8 for 2D, as rows (B, D)."""
     if images.dim() == 4:
         return adaptive_avg_pool2d(images, PIXELS[:2]).flatten(1)
@@ -103,7 +104,7 @@ def small_pixels(images: Tensor) -> Tensor:
 def pooled_features(network: EncoderDecoder, images: Tensor, batch_size: int = 64) -> Features:
     """Return the global averages of the feature maps of all encoder levels, ``(N, sum of channels)``."""
     batches = (([0] * len(batch), batch) for batch in images.split(batch_size))
-    return describe(network, batches, next(network.parameters()).device)[1].numpy()
+    return extract_features(network, batches, next(network.parameters()).device).features.numpy()
 
 
 def positions(items: Sequence[LabelledBox], cache: VolumeCache) -> Features:
@@ -128,7 +129,7 @@ def randomised(network: EncoderDecoder, seed: int) -> EncoderDecoder:
     return copied.to(device)
 
 
-def _compare(training: Described, test: Described) -> dict[str, Scores]:
+def _compare(training: FeatureSets, test: FeatureSets) -> dict[str, Scores]:
     """Return the scores of each kind of features."""
     labels, test_labels = (np.asarray([item.label for item in items], dtype=np.int64) for _, items in (training, test))
     return {name: scores_of(values, labels, test[0][name], test_labels) for name, values in training[0].items()}
@@ -142,7 +143,7 @@ class _Encoder(torch.nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        return pooled(self.network.forward_features(images))
+        return global_average(self.network.forward_features(images))
 
 
 class FrozenProbe:
@@ -150,8 +151,8 @@ class FrozenProbe:
 
     Networks are copied, never changed, and no global random generator is used, so that a training may be probed at any
     time. The running statistics of batch norm are estimated anew on the training boxes, in a trained network as in a
-    random one; as these depend on the batches, their size is fixed. Boxes are read and described batch by batch; only
-    their features are kept.
+    random one; as these depend on the batches, their size is fixed. Boxes are read batch by batch; only their
+    features are kept.
 
     Args:
         cache: the images.
@@ -181,17 +182,17 @@ class FrozenProbe:
 
     def network_scores(self, network: EncoderDecoder) -> Scores:
         """Return the scores of a network's features."""
-        describers = {"network": self._encoder(network)}
-        return _compare(*(self._features(items, describers) for items in self._splits))["network"]
+        extractors = {"network": self._encoder(network)}
+        return _compare(*(self._features(items, extractors) for items in self._splits))["network"]
 
     def baselines(self, network: EncoderDecoder) -> dict[str, Scores]:
         """Return the scores of what needs no pre-training, among it a random network shaped like ``network``."""
-        describers: dict[str, Describer] = {
+        extractors: dict[str, Extractor] = {
             "random network": self._encoder(randomised(network, self.seed)),
             "intensity histogram": histograms,
-            "small pixels": small_pixels,
+            "small pixels": block_means,
         }
-        splits = [self._features(items, describers) for items in self._splits]
+        splits = [self._features(items, extractors) for items in self._splits]
         for features, items in splits:
             if not self.boxes.of_whole_images:
                 features["position"] = positions(items, self.cache)
@@ -203,14 +204,14 @@ class FrozenProbe:
     def _splits(self) -> tuple[Sequence[LabelledBox], Sequence[LabelledBox]]:
         return self.boxes.training, self.boxes.test
 
-    def _features(self, items: Sequence[LabelledBox], describers: Mapping[str, Describer]) -> Described:
-        """Read boxes once and describe them in several ways; return features and the boxes that could be read."""
+    def _features(self, items: Sequence[LabelledBox], extractors: Mapping[str, Extractor]) -> FeatureSets:
+        """Read boxes once and return features of several kinds, and the boxes that could be read."""
         rows: list[int] = []
-        parts: dict[str, list[Tensor]] = {name: [] for name in describers}
-        for numbers, images in self._read(items, "Describing"):
+        parts: dict[str, list[Tensor]] = {name: [] for name in extractors}
+        for numbers, images in self._read(items, "Extracting features"):
             rows.extend(numbers)
-            for name, describer in describers.items():
-                parts[name].append(describer(images))
+            for name, extractor in extractors.items():
+                parts[name].append(extractor(images))
         if not rows:
             raise ValueError(f"None of {len(items)} labelled boxes could be read; the log names the reasons.")
         features = {name: torch.cat(part).numpy() for name, part in parts.items()}
@@ -221,8 +222,8 @@ class FrozenProbe:
                 )
         return features, [items[row] for row in rows]
 
-    def _encoder(self, network: EncoderDecoder) -> Describer:
-        """Return what describes a batch by a copy of ``network`` whose batch norm suits the training boxes."""
+    def _encoder(self, network: EncoderDecoder) -> Extractor:
+        """Return a function from images to features: a copy of ``network`` with batch norm of the training boxes."""
         encoder = _Encoder(copy.deepcopy(network))
         device = next(encoder.parameters()).device
         update_bn((images for _, images in self._read(self.boxes.training, "Adapting batch norm")), encoder, device)
@@ -235,7 +236,7 @@ class FrozenProbe:
 
         return run
 
-    def _read(self, items: Sequence[LabelledBox], description: str) -> Iterator[tuple[list[int], Tensor]]:
+    def _read(self, items: Sequence[LabelledBox], description: str) -> Iterator[Batch]:
         regions: list[Region] = [(item.id, item.box) for item in items]
         text = description if self.progress else None
         return read_regions(self.cache, regions, self.size, self.intensity_range, BATCH_SIZE, text)

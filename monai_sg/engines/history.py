@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator, Trainer
 
 from ..utils.distributed import rank
-from ..utils.files import write_atomic
+from ..utils.files import write_csv
 
 
 class History:
@@ -42,12 +41,7 @@ class History:
         if self.validator.state.epoch == epoch:
             row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
         rows.append(row)
-        text = io.StringIO()
-        names = dict.fromkeys(name for one in rows for name in one)
-        writer = csv.DictWriter(text, fieldnames=list(names), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomic(self.path, lambda file: file.write(text.getvalue().encode()))
+        write_csv(self.path, rows)
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:

@@ -45,5 +45,5 @@ class NonFiniteLoss:
             if not good:
                 raise FloatingPointError(
                     f"The loss of step {iteration} is not finite; its batch holds the images {ids}. Look at them, "
-                    "or lower learning_rate, or switch amp off. The state of the last finished epoch is kept."
+                    "or lower learning_rate, or switch amp off. The last state saved is kept."
                 )

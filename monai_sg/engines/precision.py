@@ -11,7 +11,7 @@ from monai.inferers import Inferer
 
 def amp_dtype(device: torch.device) -> torch.dtype:
     """Return bfloat16 where the device computes with it (CPUs, recent GPUs), else float16."""
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.float16
     return torch.bfloat16
 
@@ -21,9 +21,14 @@ def autocast(device: torch.device, enabled: bool) -> torch.autocast:
     return torch.autocast(device.type, dtype=amp_dtype(device), enabled=enabled)
 
 
+def needs_scaler(device: torch.device | str, amp: bool) -> bool:
+    """Return whether small gradients would vanish in mixed precision, as they do in float16 only."""
+    return amp and amp_dtype(torch.device(device)) == torch.float16
+
+
 def gradient_scaler(device: torch.device, amp: bool) -> torch.amp.GradScaler:
-    """Make a gradient scaler that is active for float16 only."""
-    return torch.amp.GradScaler(device.type, enabled=amp and amp_dtype(device) == torch.float16)
+    """Make a gradient scaler that is active where it is needed."""
+    return torch.amp.GradScaler(device.type, enabled=needs_scaler(device, amp))
 
 
 def amp_default(device: torch.device | str) -> bool:

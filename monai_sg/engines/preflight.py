@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.distributed import rank, world_size
 from .footprint import footprint
-from .workflow import check_command_line
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +40,9 @@ class Preflight:
 
     Args:
         stage: name of the run.
-        data: training items of this run.
-        validation: validation items of this run.
+        items: training items of an epoch, of all processes together.
+        steps: training steps of an epoch, which all processes make at once.
+        validation: validation items, of all processes together.
         images: the images that the items are cut from.
         network: what is trained.
         crop_size: spatial size that goes into the network, in voxels.
@@ -57,8 +57,9 @@ class Preflight:
     def __init__(
         self,
         stage: str,
-        data: Sized,
-        validation: Sized,
+        items: int,
+        steps: int,
+        validation: int,
         images: Images,
         network: EncoderDecoder,
         crop_size: Sequence[int],
@@ -70,7 +71,7 @@ class Preflight:
         pads: bool = True,
     ) -> None:
         self.stage = stage
-        self.data, self.validation = data, validation
+        self.items, self.steps, self.validation = items, steps, validation
         self.images, self.network = images, network
         self.crop_size, self.batch_size, self.epochs = tuple(crop_size), batch_size, epochs
         self.output_dir, self.device, self.amp = Path(output_dir), torch.device(device), amp
@@ -80,10 +81,10 @@ class Preflight:
         """Check and print.
 
         Raises:
-            ValueError: nothing to train or validate on, a crop size the network cannot take, an unknown override.
+            ValueError: no step to train, nothing to validate on, a crop size the network cannot take, or an unknown
+                override.
             OSError: the output folder cannot be written.
         """
-        check_command_line()
         self._check_data()
         self.output_dir.mkdir(parents=True, exist_ok=True)
         if rank() == 0:
@@ -91,12 +92,16 @@ class Preflight:
                 logger.info(line)
 
     def _check_data(self) -> None:
-        for name, records in (("training", self.data), ("validation", self.validation)):
-            if len(records) == 0:
-                raise ValueError(
-                    f"{self.stage} has no {name} data among the {len(self.images.shapes)} readable images "
-                    f"({len(self.images.skipped)} were skipped); add patients or change the split in the data list."
-                )
+        if self.validation == 0:
+            raise ValueError(
+                f"{self.stage} has no validation data among the {len(self.images.shapes)} readable images "
+                f"({len(self.images.skipped)} were skipped); add patients or change the split in the data list."
+            )
+        if self.steps == 0:
+            raise ValueError(
+                f"{self.stage} has no training step: {self.items} items in {world_size()} processes do not fill a "
+                f"batch of {self.batch_size}; lower batch_size, or keep smaller batches by drop_last of the loader."
+            )
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):
             fitting = [max(divisor, round(size / divisor) * divisor) for size in self.crop_size]
@@ -111,17 +116,17 @@ class Preflight:
         spacing = "unknown" if np.isnan(spacings).any() else f"{_range(spacings)} mm"
         small = int((shapes < self.crop_size).any(axis=1).sum())
         cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
-        steps = max(1, len(self.data) // (self.batch_size * world_size()))
-        training = f", {steps} steps of {self.batch_size} in each of {self.epochs} epochs" if self.epochs else ""
+        batch = f"{world_size()} x {self.batch_size}" if world_size() > 1 else self.batch_size
+        training = f", {self.steps} steps of {batch} in each of {self.epochs} epochs" if self.epochs else ""
+        total = cost.operations * self.steps * self.epochs * world_size()
         lines = [
             f"{self.stage}: {len(shapes)} images, {len(self.images.skipped)} skipped; "
             f"spacing {spacing}; shape {_range(shapes)} voxels",
-            f"{self.stage}: {len(self.data)} training and {len(self.validation)} validation items of "
+            f"{self.stage}: {self.items} training and {self.validation} validation items of "
             f"{'x'.join(map(str, self.crop_size))}{training}",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
             f"{cost.parameters / 1e6:.1f} M parameters, about {cost.memory / GIB:.1f} GiB and "
-            f"{cost.operations / 1e12:.2f} TFLOP a step, "
-            f"{cost.operations * steps * self.epochs / 1e15:.3g} PFLOP in all",
+            f"{cost.operations / 1e12:.2f} TFLOP a step, {total / 1e15:.3g} PFLOP in all",
             f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
             f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
         ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,9 +14,9 @@ from ..data.cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..data.labelled_boxes import read_labelled_boxes
 from ..data.records import Datalist
-from ..networks.blocks import EncoderDecoder
+from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.distributed import rank
-from ..utils.files import write_atomic
+from ..utils.files import write_csv
 from .frozen_probe import FrozenProbe, Scores
 
 logger = logging.getLogger(__name__)
@@ -118,9 +116,4 @@ def score_lines(scores: Mapping[str, Scores]) -> list[str]:
 
 def write_scores(path: str | Path, scores: Mapping[str, Scores]) -> Path:
     """Write one row of scores per kind of features to a CSV file, atomically."""
-    text = io.StringIO()
-    rows = [{"features": name, **asdict(row)} for name, row in scores.items()]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return write_atomic(path, lambda file: file.write(text.getvalue().encode()))
+    return write_csv(path, [{"features": name, **asdict(row)} for name, row in scores.items()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any
 
 import torch
@@ -13,11 +12,14 @@ from monai.networks.layers import median_filter
 
 ANSWERS = ("network", "mean", "median")
 REGIONS = ("all", "inside", "outside")
+SMOOTHED = "corrupted_median"
 CHANGE = 0.01
 
 
 class RestorationError(Metric):
     """Mean squared error per voxel of restored crops, or of a trivial answer to the same crops.
+
+    The first metric that needs the median filter leaves its result in the output of the batch for the others.
 
     Args:
         answer: ``network``; ``mean``, the mean of the original crop everywhere; or ``median``, the corrupted crop after
@@ -34,7 +36,7 @@ class RestorationError(Metric):
             raise ValueError(f"answer {answer!r} must be one of {ANSWERS} and region {region!r} one of {REGIONS}.")
         self.answer = answer
         self.region = region
-        super().__init__(output_transform=itemgetter("image", "corrupted", "restored"))
+        super().__init__(output_transform=self._crops)
 
     @reinit__is_reduced
     def reset(self) -> None:
@@ -44,21 +46,25 @@ class RestorationError(Metric):
 
     @reinit__is_reduced
     def update(self, output: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
-        """Add a batch of original, corrupted and restored crops ``(B, 1, *spatial)``."""
-        image, corrupted, restored = (crops.float() for crops in output)
-        errors = (self._answer(image, corrupted, restored) - image).square()
+        """Add a batch of original crops, corrupted crops and answers, which broadcast to ``(B, 1, *spatial)``."""
+        image, corrupted, answer = output
+        errors = (answer - image).square()
         if self.region != "all":
             inside = (corrupted - image).abs() > CHANGE
             errors = errors[inside if self.region == "inside" else ~inside]
         self._sum = self._sum + errors.double().sum()
         self._count += errors.numel()
 
-    def _answer(self, image: torch.Tensor, corrupted: torch.Tensor, restored: torch.Tensor) -> torch.Tensor:
+    def _crops(self, output: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return original crops, corrupted crops and the answer of an engine's output, as float32."""
+        image, corrupted = output["image"].float(), output["corrupted"].float()
         if self.answer == "network":
-            return restored
+            return image, corrupted, output["restored"].float()
         if self.answer == "mean":
-            return image.mean(dim=tuple(range(1, image.dim())), keepdim=True)
-        return median_filter(corrupted, 3, spatial_dims=image.dim() - 2)
+            return image, corrupted, image.mean(dim=tuple(range(1, image.dim())), keepdim=True)
+        if SMOOTHED not in output:
+            output[SMOOTHED] = median_filter(corrupted, 3, spatial_dims=image.dim() - 2)
+        return image, corrupted, output[SMOOTHED]
 
     @sync_all_reduce("_sum", "_count")
     def compute(self) -> float:

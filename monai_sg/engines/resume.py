@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator, Trainer
 
-from ..utils.distributed import rank
+from ..utils.distributed import rank, world_size
 from ..utils.files import write_atomic
 from .run_record import RunRecord
 
@@ -19,18 +20,21 @@ logger = logging.getLogger(__name__)
 
 
 class Resume:
-    """Save the whole training state after every epoch and load it when the same run is started again.
+    """Save the whole training state at the end of an epoch and load it when the same run is started again.
 
-    The state is that of ``objects``, the gradient scaler, the number of the epoch, the learning curves, and the best
-    metric of trainer and validator, so that a worse model after a restart never replaces a better one. No generator is
-    saved, for all randomness is a function of seed, epoch and step. When the run ends the state is removed: running
-    again then starts anew. Has to be the last of the handlers of the trainer.
+    The state is that of ``objects``, the gradient scaler, the number of the epoch, and the best metric of trainer and
+    validator, so that a worse model after a restart never replaces a better one. No generator is saved, for all
+    randomness is a function of seed, epoch and step. A run that is killed repeats what came after the last state: the
+    epoch under way, and short epochs of up to ``interval`` seconds before it. When the run ends the state is removed:
+    running again then starts anew. Another number of processes may continue it, from the same epoch; their steps are
+    others, hence so is the result. Has to be the last of the handlers of the trainer.
 
     Args:
         path: file of the state, in the output folder.
         objects: name to anything with ``state_dict`` and ``load_state_dict``: method, optimizer, scheduler.
         validator: whose best metric is kept.
         record: the stage's entry in ``run.json``; another run's folder is refused with the difference.
+        interval: least time in seconds between two states, counted from the start of the run; 0 saves every epoch.
     """
 
     def __init__(
@@ -39,11 +43,14 @@ class Resume:
         objects: Mapping[str, Any],
         validator: Evaluator,
         record: RunRecord,
+        interval: float = 30.0,
     ) -> None:
         self.path = Path(path)
         self.objects = dict(objects)
         self.validator = validator
         self.record = record
+        self.interval = interval
+        self._last = 0.0
 
     def attach(self, engine: Trainer) -> None:
         """Attach to a trainer."""
@@ -52,7 +59,8 @@ class Resume:
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def load(self, engine: Engine) -> None:
-        """Continue after the last finished epoch, if there is one; raises ``ValueError`` for another run's folder."""
+        """Continue after the last epoch saved, if there is one; raises ``ValueError`` for another run's folder."""
+        self._last = monotonic()
         self.record.check()
         finished = self.record.is_finished
         if rank() == 0 and finished:
@@ -61,28 +69,38 @@ class Resume:
             if rank() == 0:
                 self.record.write(finished=False)
             return
-        state = torch.load(self.path, map_location=engine.state.device, weights_only=True)
+        # On the CPU, where Adam's count of steps has to stay; the objects move the rest to their devices.
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
-        if engine.scaler is not None:
+        if engine.scaler is not None and state["scaler"]:  # empty if the run began where nothing had to be scaled
             engine.scaler.load_state_dict(state["scaler"])
         for target, values in ((engine.state, state["trainer"]), (self.validator.state, state["validator"])):
             for name, value in values.items():
                 setattr(target, name, value)
+        # An epoch has other steps when the number of processes is another, and ignite counts epochs by them.
+        engine.state.iteration = engine.state.epoch * engine.state.epoch_length
+        if state["processes"] != world_size():
+            logger.warning(
+                f"The run began with {state['processes']} processes and goes on with {world_size()}; its result is not "
+                "that of a run with either."
+            )
         logger.info(f"Resumes after epoch {engine.state.epoch} of {engine.state.max_epochs} from {self.path}.")
 
     def save(self, engine: Engine) -> None:
-        """Write the state of the epoch that has just ended."""
-        if rank() > 0:
+        """Write the state of the epoch that has just ended, unless the last one is younger than ``interval``."""
+        if rank() > 0 or monotonic() - self._last < self.interval:
             return
         best = ("best_metric", "best_metric_epoch")
         state = {
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
-            "trainer": {name: getattr(engine.state, name) for name in ("epoch", "iteration", *best)},
+            "processes": world_size(),
+            "trainer": {name: getattr(engine.state, name) for name in ("epoch", *best)},
             "validator": {name: getattr(self.validator.state, name) for name in best},
         }
         write_atomic(self.path, lambda file: torch.save(state, file))
+        self._last = monotonic()
 
     def finish(self, engine: Engine) -> None:
         """Note that the run has ended and remove its state."""

@@ -7,9 +7,10 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from pydoc import locate
 from typing import Any
 
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser, ConfigWorkflow
 
 _WORKFLOW_FLAGS = {*inspect.signature(ConfigWorkflow.__init__).parameters, "args_file", "workflow_name"}
 
@@ -17,7 +18,7 @@ _WORKFLOW_FLAGS = {*inspect.signature(ConfigWorkflow.__init__).parameters, "args
 def check_overrides(config_file: str | Sequence[str], names: Iterable[str]) -> None:
     """Compare override ids with the ids of config files.
 
-    A new argument of a component that exists is let through, for its constructor checks it.
+    A new argument of a component is let through where its class or function takes it.
 
     Args:
         config_file: one or several files, merged in order.
@@ -26,22 +27,50 @@ def check_overrides(config_file: str | Sequence[str], names: Iterable[str]) -> N
     Raises:
         ValueError: an id does not exist; the sentence names the nearest one.
     """
-    parser = ConfigParser()
-    parser.read_config([config_file] if isinstance(config_file, str | Path) else list(config_file))
+    parser = _read(config_file)
     for name in names:
-        path = name.replace("#", "::").split("::")
-        for depth in range(1, len(path) + 1):
-            parent = parser["::".join(path[: depth - 1])] if depth > 1 else parser.get()
-            if _has(parent, path[depth - 1]):
-                continue
-            if isinstance(parent, dict) and depth == len(path) and "_target_" in parent:
-                break
-            known = [key for key in parent if not key.startswith("_")] if isinstance(parent, dict) else []
-            nearest = difflib.get_close_matches(path[depth - 1], known, n=1, cutoff=0.5)
-            hint = "::".join([*path[: depth - 1], nearest[0]]) if nearest else ", ".join(known)
-            raise ValueError(
-                f"The override --{name} names no id of {config_file}; did you mean {hint}? Nothing was run."
-            )
+        hint = _hint(parser, name)
+        if hint is not None:
+            files = ", ".join(_listed(config_file))
+            raise ValueError(f"The override --{name} names no id of {files}; did you mean {hint}? Nothing was run.")
+
+
+def taken_overrides(config_file: str | Sequence[str], names: Iterable[str]) -> list[str]:
+    """Return those of the ids that `check_overrides` lets through."""
+    parser = _read(config_file)
+    return [name for name in names if _hint(parser, name) is None]
+
+
+def _hint(parser: ConfigParser, name: str) -> str | None:
+    """Return what an id that does not exist may have meant; ``None`` for one that exists or is a new argument."""
+    path = name.replace("#", "::").split("::")
+    for depth, key in enumerate(path):
+        parent = parser["::".join(path[:depth])] if depth else parser.get()
+        if _has(parent, key):
+            continue
+        known = [key for key in parent if not key.startswith("_")] if isinstance(parent, dict) else []
+        if isinstance(parent, dict) and "_target_" in parent:
+            arguments = _arguments(parent["_target_"])
+            is_last = depth == len(path) - 1
+            if is_last and (arguments is None or key in {*arguments, *ConfigComponent.non_arg_keys}):
+                return None
+            known = list(dict.fromkeys([*known, *(arguments or [])]))
+        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        return "::".join([*path[:depth], nearest[0]]) if nearest else ", ".join(known) or "::".join(path[:depth])
+    return None
+
+
+def _arguments(target: Any) -> list[str] | None:
+    """Return the names of a component's arguments; ``None`` if it takes any, or if they cannot be told here."""
+    if isinstance(target, str):
+        modules = ComponentLocator().get_component_module_name(target)
+        module = modules[0] if isinstance(modules, list) else modules
+        target = locate(f"{module}.{target}" if module else target)
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else [p.name for p in parameters]
 
 
 def check_switches(config_file: str | Sequence[str], overrides: Mapping[str, Any]) -> None:
@@ -57,11 +86,20 @@ def check_switches(config_file: str | Sequence[str], overrides: Mapping[str, Any
     texts = {name: value for name, value in overrides.items() if value in ("true", "false")}
     if not texts:
         return
-    parser = ConfigParser()
-    parser.read_config([config_file] if isinstance(config_file, str | Path) else list(config_file))
+    parser = _read(config_file)
     for name, value in texts.items():
         if isinstance(parser.get(name.replace("#", "::")), bool):
             raise ValueError(f"--{name} {value} would be read as a text; write {value.capitalize()}. Nothing was run.")
+
+
+def _listed(config_file: str | Path | Sequence[str]) -> list[str]:
+    return [str(config_file)] if isinstance(config_file, str | Path) else list(config_file)
+
+
+def _read(config_file: str | Path | Sequence[str]) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(_listed(config_file))
+    return parser
 
 
 def _has(parent: Any, key: str) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch.distributed as dist
 from torch import nn
+
+T = TypeVar("T")
 
 
 def rank() -> int:
@@ -26,6 +30,14 @@ def share_buffers(module: nn.Module) -> None:
     if world_size() > 1:
         for buffer in module.buffers():
             dist.broadcast(buffer, src=0)
+
+
+def gathered(value: T) -> list[T]:
+    """Return the value of each rank, in their order, on every rank; tensors in it must lie on the CPU."""
+    values = [value] * world_size()
+    if world_size() > 1:
+        dist.all_gather_object(values, value)
+    return values
 
 
 def barrier() -> None:

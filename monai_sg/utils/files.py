@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +43,23 @@ def write_json(path: str | Path, content: Any) -> Path:
     """Write JSON atomically, with keys in the order given and one trailing newline."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     return write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write a table as CSV atomically, with a line of column names above the rows.
+
+    Args:
+        path: the file to write; its folder is made if absent.
+        rows: column to value; columns stand in the order in which they first appear, absent values stay empty.
+
+    Returns:
+        ``path``.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return write_atomic(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def read_json(path: str | Path) -> Any:

@@ -40,6 +40,7 @@ class SyntheticCache(VolumeCache):
             name, slices = f"scan{number:04d}", int(rng.integers(120, 500))
             edge = float(rng.uniform(0.6, 0.9))
             entries[name] = CacheEntry(
+                key=name,
                 id=name,
                 source=name,
                 shape=(512, 512, slices),

@@ -54,6 +54,7 @@ def run(names: Sequence[str], data: Path, output: Path, **more: Any) -> Callable
 def interrupted(data: Path, output: Path, epoch: int, **more: Any) -> None:
     """Train, and be killed after the first step of an epoch."""
     one = made(TRAIN, data, output, **more)
+    one.parser.get_parsed_content("train::handlers")[-1].interval = 0.0
 
     def stop(engine: Engine) -> None:
         if engine.state.epoch == epoch:

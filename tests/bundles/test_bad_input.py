@@ -8,9 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_sg.commands.chain import Chain
 from monai_sg.data.patterns import pattern_records
 from monai_sg.data.records import Datalist, PatternTable
+from monai_sg.engines.chain import Chain
 from monai_sg.utils.files import read_json
 from tests.bundles.small_run import BUNDLE, overrides
 
@@ -43,7 +43,7 @@ def test_the_run_goes_on_with_what_can_be_used(mixed_folder: Path, tmp_path: Pat
     assert "four_axes.nii.gz" in skipped
     assert "text.nii" in skipped
     index = read_json(tmp_path / "cache" / "index.json")
-    cached = {name for name in index["entries"] if "." not in name}
+    cached = {entry["id"] for entry in index["entries"].values()}
     assert {"small", "some_nan"} <= cached
     assert not {"mostly_nan", "truncated"} & cached
     table = PatternTable.load(tmp_path / "patterns.json")

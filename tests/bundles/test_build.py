@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monai_sg.bundles import argument_table, build, bundle_root
+from monai_sg.bundles import argument_table, build
 from tests.bundles.folders import NAMES, TOP, config, content, first_block, full_configs, parser, recipe
 
 LEFT_BY_RUNS = {"models", "eval"}
@@ -115,11 +115,9 @@ def test_an_argument_needs_a_description(toy: Path) -> None:
         argument_table(toy / "toy", content(toy / "toy/recipe.json"))
 
 
-def test_build_needs_recipes_and_a_bundle_a_name(tmp_path: Path) -> None:
+def test_build_needs_recipes(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no recipes; bundles are built in a checkout"):
         build(tmp_path, tmp_path)
-    with pytest.raises(FileNotFoundError, match=f"no bundle 'unknown'.*{NAMES[0]}"):
-        bundle_root("unknown")
 
 
 def test_build_does_not_depend_on_the_current_folder(

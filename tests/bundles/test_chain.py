@@ -8,8 +8,8 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from monai_sg.commands.chain import Chain
 from monai_sg.data.records import PatternTable
+from monai_sg.engines.chain import Chain
 from monai_sg.engines.history import read_history
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.small_run import BUNDLE, overrides
@@ -46,6 +46,7 @@ def train(data: Path, output: Path, stop_in_epoch: int | None = None, **more: An
                 raise KeyboardInterrupt
 
         trainer.add_event_handler(Events.ITERATION_COMPLETED, stop)
+        workflow.parser.get_parsed_content("train::handlers")[-1].interval = 0.0
         with pytest.raises(KeyboardInterrupt):
             workflow.run()
     else:

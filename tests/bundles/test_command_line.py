@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from monai_sg.__main__ import main
-from monai_sg.commands.chain import STAGES
 from monai_sg.data.records import Datalist
+from monai_sg.engines.chain import STAGES
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.folders import config, parser
 from tests.bundles.small_run import BUNDLE, overrides

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from torch.multiprocessing import spawn
 
 from monai_sg.engines.history import read_history
 from monai_sg.utils.files import read_json, write_json
-from tests.bundles.folders import config, parser
+from tests.bundles.folders import config, content, parser, workflow
 from tests.bundles.small_run import BUNDLE, overrides
 
 RANKS = 2
@@ -94,6 +95,20 @@ def test_only_rank_zero_writes(two_ranks: tuple[Path, Path], finished_run: Path,
     assert kinds(two_ranks[0] / stage) == kinds(finished_run / stage)
     assert len(read_history(two_ranks[0] / stage / "history.csv")) == 1
     assert read_json(two_ranks[0] / "run.json")[stage]["finished"]
+
+
+def test_a_share_smaller_than_a_batch_is_one_step(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    sampler = content(config(BUNDLE, "train.json"))["train"]["sampler"] | {"num_replicas": RANKS, "rank": 1}
+
+    def made(batch_size: int) -> ConfigParser:
+        more = {"train::sampler": sampler, "run_dir": str(tmp_path), "batch_size": batch_size}
+        return workflow(BUNDLE, ["train.json"], overrides(phantom_cohort, finished_run, **more)).parser
+
+    items = len(made(1).get_parsed_content("train::dataset"))
+    get = made(items).get_parsed_content
+    assert len(get("train::dataloader")) == get("preflight").steps == 1
+    assert get("preflight").items == items
+    assert len(next(iter(get("train::dataloader")))["image"]) == -(-items // RANKS)
 
 
 @pytest.mark.dist

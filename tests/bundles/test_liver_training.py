@@ -214,6 +214,26 @@ def test_training_from_pretrained_weights_says_so(
     assert (facts["pretrained"]["sha256"], facts["pretrained_part"]) == (sha256_of(path), "encoder")
 
 
+@pytest.mark.parametrize(("dtype", "scaled"), [(torch.float16, True), (torch.bfloat16, False)])
+def test_gradients_are_scaled_for_float16_only(
+    cubes: Path,
+    tmp_path: Path,
+    cache: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+    scaled: bool,
+) -> None:
+    monkeypatch.setattr("monai_sg.engines.precision.amp_dtype", lambda device: dtype)
+    get = made(TRAIN, cubes, tmp_path, amp=True, **cache).parser.get_parsed_content
+    assert get("train::trainer").amp is scaled
+
+
+def test_the_mean_loss_is_summed_where_the_loss_is(cubes: Path, tmp_path: Path) -> None:
+    metric = made(TRAIN, cubes, tmp_path, device="meta").parser.get_parsed_content("train::key_metric")["loss"]
+    metric.update(torch.ones((), device="meta"))
+    assert metric.accumulator.device.type == "meta"
+
+
 def test_a_training_shorter_than_the_interval_of_validation_is_validated_at_its_end(
     liver_cohort: Path, tmp_path: Path
 ) -> None:

@@ -11,10 +11,11 @@ import torch
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
-from monai_sg.commands.chain import Chain
 from monai_sg.data.intensity import scaled
+from monai_sg.engines.chain import Chain
 from monai_sg.engines.history import read_history
 from monai_sg.engines.workflow import check_overrides
+from monai_sg.utils.files import read_json
 from tests.bundles.folders import NAMES, config, content, first_block, full_configs, overlays, parser, recipe, workflow
 from tests.bundles.small_run import BUNDLE, overrides
 
@@ -92,9 +93,16 @@ def test_one_override_reaches_training_and_validation(changed: dict[str, Any], n
     assert get("method").network is get("network")
 
 
+@pytest.mark.parametrize("name", ["autoencoder.json", "classify.json", "train.json"])
+def test_network_and_heads_are_on_the_device(changed: dict[str, Any], name: str) -> None:
+    made = workflow(BUNDLE, [name], {**changed, "device": "$torch.device('meta')"})
+    method = made.parser.get_parsed_content("method")
+    assert {value.device.type for value in method.state_dict().values()} == {"meta"}
+
+
 def test_the_same_overrides_reach_inference(changed: dict[str, Any]) -> None:
     get = parser(BUNDLE, ["inference.json"], {**changed, "spacing": [3.0, 2.0, 1.0]}).get_parsed_content
-    assert get("inferer").roi_size == [24, 16, 8]
+    assert get("inferer").inferer.roi_size == [24, 16, 8]
     assert get("network_def").encoder_channels == [4, 8, 16, 32]
     resample, scale = get("preprocessing").transforms[-2:]
     assert resample.spacing_transform.pixdim.tolist() == [3.0, 2.0, 1.0]
@@ -102,6 +110,12 @@ def test_the_same_overrides_reach_inference(changed: dict[str, Any]) -> None:
     assert item["image"].flatten().tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
     back = get("postprocessing").transforms[1].transform.transforms[-1]
     assert back.inverse(item)["image"].flatten().tolist() == [-500.0, -500.0, -100.0, 300.0, 300.0]
+
+
+def test_inference_sees_images_at_the_spacing_of_the_crops(changed: dict[str, Any], finished_run: Path) -> None:
+    get = parser(BUNDLE, ["inference.json"], changed).get_parsed_content
+    grid = read_json(finished_run / "patterns.json")["grid"]["spacing"]
+    assert get("preprocessing").transforms[-2].spacing_transform.pixdim.tolist() == pytest.approx(grid)
 
 
 def test_a_window_per_image_reaches_training_validation_and_inference(changed: dict[str, Any]) -> None:

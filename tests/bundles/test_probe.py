@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from monai_sg.commands.chain import Chain
+from monai_sg.engines.chain import Chain
 from monai_sg.engines.history import read_history
 from monai_sg.engines.run_record import RunRecord
 from tests.bundles.small_run import BUNDLE, overrides

@@ -12,12 +12,12 @@ from monai_sg.data.labelled_boxes import LabelledBox, LabelledBoxes
 from monai_sg.engines.frozen_probe import (
     FrozenProbe,
     balanced_accuracy,
+    block_means,
     histograms,
     pooled_features,
     positions,
     randomised,
     scores_of,
-    small_pixels,
 )
 from monai_sg.networks.genesis_unet import GenesisUNet
 
@@ -40,11 +40,11 @@ def test_pooled_features_are_the_means_of_all_levels() -> None:
     np.testing.assert_allclose(features[:, 8:24], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_small_pixels_are_means_of_blocks() -> None:
+def test_block_means_of_a_known_image() -> None:
     image = torch.arange(16 * 16.0).reshape(1, 1, 16, 16)
-    assert small_pixels(image).shape == (1, 64)
-    assert small_pixels(image)[0, 0] == (0 + 1 + 16 + 17) / 4
-    assert small_pixels(torch.rand(3, 1, 16, 8, 8)).shape == (3, 8 * 8 * 4)
+    assert block_means(image).shape == (1, 64)
+    assert block_means(image)[0, 0] == (0 + 1 + 16 + 17) / 4
+    assert block_means(torch.rand(3, 1, 16, 8, 8)).shape == (3, 8 * 8 * 4)
 
 
 def test_positions_are_relative_to_image_and_body(make_cache: MakeCache) -> None:

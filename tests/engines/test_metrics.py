@@ -9,9 +9,10 @@ from ignite.exceptions import NotComputableError
 from ignite.metrics import Metric
 from torch import nn
 
+from monai_sg.engines import restoration_error
 from monai_sg.engines.clean_accuracy import CleanAccuracy
 from monai_sg.engines.metrics import PartMean
-from monai_sg.engines.restoration_error import RestorationError
+from monai_sg.engines.restoration_error import REGIONS, RestorationError
 
 
 def value_of(metric: Metric, *outputs: dict[str, Any]) -> float:
@@ -75,6 +76,26 @@ def test_median_answer_removes_a_lone_voxel(dims: int) -> None:
     assert value_of(RestorationError("network", "inside"), output) == pytest.approx(0.25)
     assert value_of(RestorationError("median", "inside"), output) == 0.0
     assert value_of(RestorationError("network", "all"), output) == pytest.approx(0.25 / (2 * 5**dims))
+
+
+def test_the_median_is_taken_once_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[torch.Tensor] = []
+    median_filter = restoration_error.median_filter
+
+    def counted(crops: torch.Tensor, *size: int, **more: int) -> torch.Tensor:
+        taken.append(crops)
+        return median_filter(crops, *size, **more)
+
+    monkeypatch.setattr(restoration_error, "median_filter", counted)
+    outputs = [{name: torch.rand(2, 1, 5, 5) for name in OUTPUT} for _ in range(2)]
+    metrics = [RestorationError("median", region) for region in REGIONS]
+    for output in outputs:
+        for metric in metrics:
+            metric.update(metric._output_transform(output))
+    assert [crops.tolist() for crops in taken] == [output["corrupted"].tolist() for output in outputs]
+    expected = median_filter(torch.cat([output["corrupted"] for output in outputs]), 3, spatial_dims=2)
+    image = torch.cat([output["image"] for output in outputs])
+    assert metrics[0].compute() == pytest.approx(float((expected - image).square().mean()))
 
 
 def test_restoration_error_weighs_voxels_of_all_batches_alike() -> None:

@@ -21,8 +21,9 @@ IMAGES = SimpleNamespace(
 def preflight(output: Path, **more: Any) -> Preflight:
     network = GenesisUNet(spatial_dims=3, width=4)
     values: dict[str, Any] = {
-        "data": range(70),
-        "validation": range(4),
+        "items": 70,
+        "steps": 4,
+        "validation": 4,
         "crop_size": [32, 32, 24],
         "network": network,
     }
@@ -61,10 +62,27 @@ def test_it_makes_the_folder_and_logs_the_facts(tmp_path: Path, caplog: pytest.L
     assert len(caplog.messages) == 5
 
 
-@pytest.mark.parametrize(("part", "name"), [("data", "training"), ("validation", "validation")])
-def test_no_data_is_refused(tmp_path: Path, part: str, name: str) -> None:
-    with pytest.raises(ValueError, match=rf"train has no {name} data among the 2 readable images \(1 were skipped\)"):
-        preflight(tmp_path / "new", **{part: []})()
+def test_two_processes_make_their_steps_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work_and_cost(steps: int) -> tuple[str, float]:
+        _, work, machine, *_ = preflight(tmp_path, steps=steps).lines()
+        return work, float(machine.split("a step, ")[1].removesuffix(" PFLOP in all"))
+
+    _, alone = work_and_cost(4)
+    monkeypatch.setattr("monai_sg.engines.preflight.world_size", lambda: 2)
+    work, together = work_and_cost(2)
+    assert work.endswith("70 training and 4 validation items of 32x32x24, 2 steps of 2 x 16 in each of 3 epochs")
+    assert together == alone
+
+
+def test_no_validation_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no validation data among the 2 readable images \(1 were skipped\)"):
+        preflight(tmp_path / "new", validation=0)()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_training_without_a_step_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"70 items in 1 processes do not fill a batch of 16; lower batch_size"):
+        preflight(tmp_path / "new", steps=0)()
     assert not (tmp_path / "new").exists()
 
 

@@ -15,6 +15,7 @@ CONFIG = {
         "loader": {"_target_": "DataLoader", "batch_size": 1},
         "handlers": [{"_target_": "StatsHandler"}, {"_target_": "ValidationHandler", "interval": 1}],
     },
+    "elsewhere": {"_target_": "a_package_that_is_not_here.Thing"},
     "run": ["$@epochs"],
 }
 PROGRAM = "/somewhere/site-packages/monai/bundle/__main__.py"
@@ -38,6 +39,8 @@ def config(tmp_path: Path) -> str:
         "train::handlers::0",
         "train::loader::shuffle",
         "train::handlers::0::iteration_log",
+        "train::handlers::0::_disabled_",
+        "elsewhere::anything",
     ],
 )
 def test_ids_and_new_arguments_of_components_are_let_through(config: str, name: str) -> None:
@@ -53,9 +56,11 @@ def test_ids_and_new_arguments_of_components_are_let_through(config: str, name: 
         ("settings::sede", "did you mean settings::seed"),
         ("train::handlers::2", "names no id"),
         ("train::handlers::last", "names no id"),
-        ("epochs::more", "names no id"),
         ("train::loader::shuffle::more", "names no id"),
-        ("zzz", "did you mean epochs, amp, settings, train, run"),
+        ("train::handlers::0::epoch_logg", "did you mean train::handlers::0::epoch_log?"),
+        ("train::handlers::0::epoch_log::more", "did you mean train::handlers::0::epoch_log?"),
+        ("epochs::more", "did you mean epochs?"),
+        ("zzz", "did you mean epochs, amp, settings, train, elsewhere, run"),
     ],
 )
 def test_other_ids_are_refused_with_the_nearest(config: str, name: str, hint: str) -> None:

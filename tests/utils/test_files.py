@@ -6,7 +6,7 @@ from typing import IO
 
 import pytest
 
-from monai_sg.utils.files import read_json, sha256_of, write_atomic, write_json
+from monai_sg.utils.files import read_json, sha256_of, write_atomic, write_csv, write_json
 
 
 def test_json_comes_back(tmp_path: Path) -> None:
@@ -42,3 +42,10 @@ def test_not_a_number_is_not_written(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * (2**20 + 1))
     assert sha256_of(tmp_path / "a") == hashlib.sha256(b"x" * (2**20 + 1)).hexdigest()
+
+
+def test_a_table_has_the_columns_of_all_rows_and_empty_cells_for_absent_values(tmp_path: Path) -> None:
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "name": 'a, "b"'}]
+    path = write_csv(tmp_path / "new" / "a.csv", rows)
+    assert path.read_bytes() == b'epoch,loss,name\n1,0.5,\n2,0.25,"a, ""b"""\n'
+    assert [p.name for p in path.parent.iterdir()] == ["a.csv"]

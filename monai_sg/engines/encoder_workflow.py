@@ -1,0 +1,68 @@
+"""Settings that suit a file of weights: from the description beside it, else from the weights themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..networks.encoder_decoder import EncoderDecoder
+from ..utils.bundle_folders import bundle_root
+from ..weights.description import description_of
+from ..weights.inspect import find_tensor
+from ..weights.reading import read_weights
+from .chain import BUNDLE, places
+from .workflow import CheckedWorkflow
+
+logger = logging.getLogger(__name__)
+
+DESCRIBED = ("intensity_range", "spacing", "crop_size", "overview_size")
+FOR_FILMS = {"intensity_range": [0, 255], "crop_size": [64, 64], "overview_size": [128, 128]}
+
+
+def encoder_workflow(weights: str, data: str, output: str, overrides: Mapping[str, Any]) -> CheckedWorkflow:
+    """Return the initialised `embed.json` for a file of weights.
+
+    Number of axes and width are those of the weights. ``intensity_range``, ``spacing``, ``crop_size`` and
+    ``overview_size`` are what the description beside the weights says, or else the defaults of the config.
+
+    Args:
+        weights: plain state dict with an encoder of this package.
+        data: folder with the images.
+        output: folder for everything that is written.
+        overrides: ids of the config with their values; they win.
+
+    Raises:
+        FileNotFoundError: there are no such weights.
+        ValueError: the weights hold no encoder of this package, or an override names no id.
+    """
+    path = Path(weights).resolve()
+    settings = {"network::path": str(path), **_shape_of(path), **_described(path)}
+    values = {**places(data, output), **settings, **overrides}
+    config = bundle_root(BUNDLE) / "configs" / "embed.json"
+    workflow = CheckedWorkflow(config_file=str(config), workflow_type=None, logging_file=False, **values)
+    workflow.initialize()
+    return workflow
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """Return the overrides that the description of the weights gives."""
+    given: dict[str, Any] = description_of(path).get("preprocessing", {})
+    found = {name: given[name] for name in DESCRIBED if given.get(name)}
+    if "intensity_range" not in found:
+        logger.info(f"No description of {path} says what intensities it was trained on; see --intensity_range.")
+    return found
+
+
+def _shape_of(path: Path) -> dict[str, Any]:
+    """Return the overrides that the weights themselves give."""
+    key = f"{EncoderDecoder.stem_key}.weight"
+    stem = find_tensor(read_weights(path), key)
+    if stem is None or stem.dim() not in (4, 5):
+        raise ValueError(
+            f"{path} has no {key} of a convolution, so it holds no encoder of this package; "
+            "`python -m monai_sg weights inspect FILE` says what it holds."
+        )
+    dims = stem.dim() - 2
+    return {"width": stem.shape[0], "spatial_dims": dims, **(FOR_FILMS if dims == 2 else {})}
