@@ -184,15 +184,18 @@ def test_a_packed_bundle_stays_if_the_new_one_cannot_take_its_place(
 @pytest.mark.parametrize(
     ("text", "new"),
     [
-        ('{"_target_": "monai_sg.data.cache.open_cache"}', '{"_target_": "scripts.monai_sg.data.cache.open_cache"}'),
+        (
+            '{"_target_": "monai_sg.data.splits.open_cache"}',
+            '{"_target_": "scripts.monai_sg.data.splits.open_cache"}',
+        ),
         ("run --workflow_name monai_sg.engines.x.Y.", "run --workflow_name scripts.monai_sg.engines.x.Y."),
-        ('["$import monai_sg.data.cache"]', '["$import scripts.monai_sg.data.cache"]'),
+        ('["$import monai_sg.data.splits"]', '["$import scripts.monai_sg.data.splits"]'),
         ("qualname=monai_sg\n", "qualname=scripts.monai_sg\n"),
         ("qualname=monai_sg.engines\n", "qualname=scripts.monai_sg.engines\n"),
         ("keys=root,monai_sg\n[logger_monai_sg]", None),
         ("python -m monai_sg pretrain --data DIR", None),
         ("see monai_sg. Then", None),
-        ('"scripts.monai_sg.data.cache"', None),
+        ('"scripts.monai_sg.data.splits"', None),
         ('"my_monai_sg.data.cache", "dist/monai_sg.zip"', None),
     ],
 )

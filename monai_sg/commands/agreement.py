@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..data.cache import open_cache
+from ..data.cache.volume_cache import open_cache
+from ..data.datalists.scan import open_datalist
 from ..data.phantom.patient import ORGANS
-from ..data.scan import open_datalist
 from ..reports.agreement import agreement_chart
 from ..studies.agreement_inputs import comparable_frames, label_maps, network_features
 from ..studies.agreement_settings import AgreementSettings

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..data.label_map_boxes import boxes_from_labels
-from ..data.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
-from ..data.labelled_folder import open_labelled
+from ..data.crops.label_map_boxes import boxes_from_labels
+from ..data.crops.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
+from ..data.datalists.labelled_folder import open_labelled
 from ..data.records import Datalist
 from ..engines.encoder_workflow import encoder_workflow
 from ..engines.frozen_probe import FrozenProbe

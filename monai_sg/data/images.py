@@ -13,8 +13,8 @@ from monai.transforms import LoadImaged
 from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
-from .formats import UnusableImageError
-from .reading import StoredImage, read_image
+from .readers.formats import UnusableImageError
+from .readers.reading import StoredImage, read_image
 from .records import Datalist
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+HU_AIR = -500.0  # what is below is air, or nothing was measured there
 MODES = ("percentile", "zscore")
 PERCENTILES = (0.5, 99.5)
 DEVIATIONS = 3.0

@@ -16,7 +16,7 @@ from monai.transforms.transform import MapTransform
 from monai.utils.type_conversion import convert_to_dst_type
 from torch import Tensor
 
-from .formats import UnusableImageError
+from .readers.formats import UnusableImageError
 
 logger = logging.getLogger(__name__)
 

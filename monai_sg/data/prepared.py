@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from ..utils.distributed import rank
 from ..utils.files import write_atomic
-from .cache_index import fingerprint_of
-from .folder_lock import folder_lock
-from .formats import UnusableImageError, first_line, stem_of
+from ..utils.folder_lock import folder_lock
+from .cache.index import fingerprint_of
+from .readers.formats import UnusableImageError, first_line, stem_of
 from .seeded import SeededDataset
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.anatomy import body_mask, shows_ct
-from ..data.cache import VolumeCache
-from ..data.cache_index import CacheEntry
+from ..data.cache.anatomy import body_mask, shows_ct
+from ..data.cache.index import CacheEntry
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from .summed_volume import box_sums, summed_volume
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from .box_statistics import box_statistics
 from .frames import Frames
 from .released_rule import corner_range, tissue_share

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, scaled
 from ..data.records import PatternTable
 from ..utils.seeds import generator_for

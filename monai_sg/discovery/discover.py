@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.records import SPLITS, Datalist, PatternTable
 from ..utils.seeds import generator_for
 from .coordinates import choose_anchors

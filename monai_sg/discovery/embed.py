@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..utils.files import write_atomic
 from .features import PyramidNetwork, region_features

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..utils.distributed import gathered, rank, world_size
 from .regions import Batch, Region, read_regions

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, scaled
 
 logger = logging.getLogger(__name__)

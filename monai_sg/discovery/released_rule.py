@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from .summed_volume import box_sums, summed_volume
 
 LOOK_AHEAD = 3

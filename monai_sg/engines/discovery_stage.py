@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.overviews import overview_records
 from ..data.intensity import IntensityRange, checked_range
-from ..data.overviews import overview_records
 from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
 from ..discovery.discover import discover

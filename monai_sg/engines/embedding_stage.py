@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.labelled_boxes import LabelledBox, read_labelled_boxes
 from ..data.intensity import IntensityRange, checked_range
-from ..data.labelled_boxes import LabelledBox, read_labelled_boxes
 from ..data.records import Datalist
 from ..discovery.features import region_features
 from ..discovery.regions import Region

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_avg_pool3d
 from torch.optim.swa_utils import update_bn
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.labelled_boxes import LabelledBox, LabelledBoxes
 from ..data.intensity import IntensityRange, checked_range
-from ..data.labelled_boxes import LabelledBox, LabelledBoxes
 from ..discovery.features import extract_features, global_average
 from ..discovery.regions import Batch, Region, read_regions
 from ..networks.encoder_decoder import EncoderDecoder

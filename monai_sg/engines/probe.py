@@ -10,9 +10,9 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.labelled_boxes import read_labelled_boxes
 from ..data.intensity import IntensityRange
-from ..data.labelled_boxes import read_labelled_boxes
 from ..data.records import Datalist
 from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.distributed import rank

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, scaled
 from ..discovery.neighbours import nearest
 from ..engines.embedding_stage import Features

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from ..data.cache import VolumeCache
-from ..data.formats import SUFFIXES, suffix_of
-from ..data.pairs import pair_by_name
+from ..data.cache.volume_cache import VolumeCache
+from ..data.datalists.pairs import pair_by_name
+from ..data.datalists.scan import walk_files
+from ..data.readers.formats import SUFFIXES, suffix_of
 from ..data.records import Datalist
-from ..data.scan import walk_files
 from ..discovery.embed import embed
 from ..discovery.frames import FRAMES, Frames, choose_frame, make_frames
 from ..engines.encoder_workflow import encoder_workflow

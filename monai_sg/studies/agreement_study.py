@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.label_maps import labels_on_image
 from ..data.intensity import IntensityRange, checked_range, scaled
-from ..data.label_maps import labels_on_image
 from ..discovery.frames import Frames
 from ..discovery.neighbours import nearest
 from ..discovery.rules import CoordinateRules

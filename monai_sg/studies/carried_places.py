@@ -11,9 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from ..data.cache import VolumeCache
+from ..data.cache.volume_cache import VolumeCache
+from ..data.crops.label_maps import labels_on_image
 from ..data.intensity import IntensityRange, scaled
-from ..data.label_maps import labels_on_image
 from ..discovery.coordinates import choose_anchors
 from ..discovery.frames import Frames
 from ..discovery.rules import CoordinateRules

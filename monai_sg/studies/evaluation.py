@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from monai.data import DataLoader
 from monai.utils import set_determinism
 
-from ..data.patterns import pattern_records
+from ..data.crops.patterns import pattern_records
 from ..data.seeded import SeededDataset
 from ..engines.chain import Chain
 from ..engines.frozen_probe import histograms, pooled_features

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Mapping
+from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals(NUMPY_NUMBERS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a file of plain weights: {_why_not(error)}. Nothing was loaded.") from error
+        raise ValueError(f"{path} is not a file of plain weights: {_why_not(error)}; nothing was loaded.") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
@@ -51,7 +52,9 @@ def _why_not(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL (\S+)", str(error))
         return f"it holds Python objects ({found[1]})" if found else "torch.save did not write it"
-    return "it is empty or cut short" if isinstance(error, EOFError) else str(error).strip().split(". ")[0]
+    if isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno == EINVAL):
+        return "it is empty or cut short"
+    return str(error).strip().split(". ")[0]
 
 
 def _kinds(content: object) -> str:

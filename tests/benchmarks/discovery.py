@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from monai_sg.data.cache import VolumeCache
-from monai_sg.data.cache_index import CacheEntry
+from monai_sg.data.cache.index import CacheEntry
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding

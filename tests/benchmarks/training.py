@@ -15,8 +15,8 @@ from monai.transforms import Compose, EnsureTyped, ScaleIntensityRanged
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.data import DataLoader
 
-from monai_sg.data.cache import open_cache
-from monai_sg.data.patterns import ReadPatternd
+from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.crops.patterns import ReadPatternd
 from monai_sg.data.records import Datalist
 from monai_sg.data.seeded import EpochSampler, SeededDataset
 from monai_sg.engines.precision import autocast

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_sg.data.patterns import pattern_records
+from monai_sg.data.crops.patterns import pattern_records
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.engines.chain import Chain
 from monai_sg.utils.files import read_json

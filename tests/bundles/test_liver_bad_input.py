@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.labelled_folder import labelled_datalist
+from monai_sg.data.datalists.labelled_folder import labelled_datalist
 from monai_sg.data.records import Datalist
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json
@@ -190,10 +190,10 @@ def absent(path: Path) -> None:
     [
         (wrong_width, r"of another shape: encoder.* for \(.*check that width and channels are those of the file"),
         (wrong_prefix, r"missing: encoder.*not in the network: student\."),
-        (truncated, "is not a file of plain weights .*nothing was loaded"),
-        (pickled, "is not a file of plain weights .*nothing was loaded"),
+        (truncated, "is not a file of plain weights: it is empty or cut short; nothing was loaded"),
+        (pickled, r"is not a file of plain weights: it holds Python objects \(datetime\.date\); nothing was loaded"),
         (no_tensors, "holds no tensors"),
-        (no_bytes, "is not a file of plain weights .*nothing was loaded"),
+        (no_bytes, "is not a file of plain weights: it is empty or cut short; nothing was loaded"),
         (absent, "do not exist; check the path or leave it out"),
     ],
 )

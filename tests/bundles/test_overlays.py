@@ -49,6 +49,14 @@ def test_recipe_names_all_overlays(bundle: str) -> None:
 
 
 @pytest.mark.parametrize("bundle", NAMES)
+def test_a_mistyped_override_stops_before_anything_is_read(bundle: str) -> None:
+    firsts = {name: content(config(bundle, name)).get("initialize", [None])[0] for name in recipe(bundle)["files"]}
+    assert {name for name, first in firsts.items() if first == "$@command_line"} == {
+        name for name in firsts if name in full_configs(bundle) or name.startswith("multi_gpu_")
+    }
+
+
+@pytest.mark.parametrize("bundle", NAMES)
 def test_presets_set_only_what_a_user_may_change(bundle: str) -> None:
     for path in config(bundle, "train.json").parent.glob("preset_*.json"):
         assert set(content(path)) <= first_block(bundle).keys()

@@ -55,7 +55,7 @@ def test_modules_are_copies_and_none_is_a_study_or_a_command(packed: Path) -> No
     named = {found.replace(".", "/") for found in re.findall(r'"scripts\.monai_sg\.([\w.]+)\.\w+"', configs)}
     missing = [name for name in named if f"{name}.py" not in scripts and f"{name.rpartition('/')[0]}.py" not in scripts]
     assert missing == []
-    assert "utils/files.py" in set(scripts) - {f"{name}.py" for name in named}, "others import it"
+    assert "utils/seeds.py" in set(scripts) - {f"{name}.py" for name in named}, "others import it"
 
 
 def test_only_the_names_of_modules_differ_in_texts(source: Path, packed: Path) -> None:

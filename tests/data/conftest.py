@@ -12,8 +12,8 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from monai_sg.data import cache_build
-from monai_sg.data.cache import VolumeCache, open_cache
+from monai_sg.data.cache import build
+from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
 from monai_sg.data.records import Datalist
 
 INTERCEPT = -1024
@@ -103,13 +103,13 @@ def datalist(tmp_path: Path) -> Datalist:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the sources that were read, in order."""
     names: list[str] = []
-    original = cache_build.read_volume
+    original = build.read_volume
 
     def spy(source: Path, *arguments: Any) -> Any:
         names.append(source.name)
         return original(source, *arguments)
 
-    monkeypatch.setattr(cache_build, "read_volume", spy)
+    monkeypatch.setattr(build, "read_volume", spy)
     return names
 
 

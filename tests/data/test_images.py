@@ -12,13 +12,12 @@ from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirst, Orientation
 from PIL import Image
 
-from monai_sg.data.cache import open_cache
-from monai_sg.data.formats import UnusableImageError
+from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.datalists.scan import scan_folder
 from monai_sg.data.images import LoadRecordd, image_records
+from monai_sg.data.readers.formats import UnusableImageError
 from monai_sg.data.records import Datalist
-from monai_sg.data.scan import scan_folder
-
-from .conftest import WriteSeries, ct_like, write_nifti
+from tests.data.conftest import WriteSeries, ct_like, write_nifti
 
 BROKEN = np.where(ct_like(seed=1) < -900, np.nan, ct_like(seed=1) / 3).astype(np.float32)
 

@@ -9,10 +9,9 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Orientationd
 
-from monai_sg.data.formats import UnusableImageError
 from monai_sg.data.labels import PrepareLabeld
-
-from .conftest import ct_like, write_nifti
+from monai_sg.data.readers.formats import UnusableImageError
+from tests.data.conftest import ct_like, write_nifti
 
 AFFINE = torch.diag(torch.tensor([2.0, 3.0, 4.0, 1.0], dtype=torch.float64))
 VALUES = torch.tensor([[0.0, 1.0], [2.0, 0.0]])

@@ -25,9 +25,9 @@ from monai.transforms import (
     ScaleIntensityRanged,
 )
 
-from monai_sg.data.formats import UnusableImageError
 from monai_sg.data.images import LoadRecordd
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
+from monai_sg.data.readers.formats import UnusableImageError
 
 
 class Counted(MapTransform):

@@ -8,12 +8,11 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
 
-from monai_sg.data.cache import VolumeCache, open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
 from monai_sg.data.intensity import MODES
 from monai_sg.data.records import Datalist
 from monai_sg.data.window_intensity import InvertibleWindowIntensityd, WindowIntensityd
-
-from .conftest import write_nifti
+from tests.data.conftest import write_nifti
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
-from monai_sg.data.cache_index import CacheEntry
+from monai_sg.data.cache.index import CacheEntry
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.intensity import MODES, intensity_window
 from monai_sg.data.records import Datalist
 from monai_sg.discovery.embed import Embedding

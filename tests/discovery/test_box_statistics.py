@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.box_statistics import box_statistics
 
 MakeCache = Callable[..., VolumeCache]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.box_statistics import box_statistics
 from monai_sg.discovery.coordinates import choose_anchors, overlap
 from monai_sg.discovery.frames import make_frames

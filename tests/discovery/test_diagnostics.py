@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.discovery.diagnostics import mean_correlation, pattern_correlation, random_crops, sample_crops
 from monai_sg.discovery.discover import discover

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.embed import Embedding, embed
 from monai_sg.networks.non_skip_unet import NonSkipUNet
 

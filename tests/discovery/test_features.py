@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery import features as extraction
 from monai_sg.discovery.features import extract_features, global_average, region_features
 from monai_sg.discovery.regions import Region

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.frames import choose_frame, make_frames
 
 MakeCache = Callable[..., VolumeCache]

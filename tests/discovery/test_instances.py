@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.frames import make_frames
 from monai_sg.discovery.instances import class_rows, pattern_rows
 from monai_sg.utils.seeds import generator_for

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery import regions as reading
 from monai_sg.discovery.regions import Region, read_regions
 

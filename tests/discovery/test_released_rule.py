@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery.released_rule import corner_range, tissue_share
 
 MakeCache = Callable[..., VolumeCache]

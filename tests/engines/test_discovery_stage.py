@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing import spawn
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.discovery.embed import Embedding
 from monai_sg.engines import discovery_stage

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.discovery.embed import Embedding
 from monai_sg.engines.embedding_stage import EmbeddingStage

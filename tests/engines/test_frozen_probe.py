@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache import VolumeCache
-from monai_sg.data.labelled_boxes import LabelledBox, LabelledBoxes
+from monai_sg.data.cache.volume_cache import VolumeCache
+from monai_sg.data.crops.labelled_boxes import LabelledBox, LabelledBoxes
 from monai_sg.engines.frozen_probe import (
     FrozenProbe,
     balanced_accuracy,

@@ -96,12 +96,3 @@ def test_a_size_the_network_cannot_take_is_refused_with_one_it_can(
         preflight(tmp_path, crop_size=size)()
     assert str(size) in str(error.value)
     assert fitting in str(error.value)
-
-
-def test_an_unknown_override_of_the_command_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tmp_path / "train.json"
-    config.write_text('{"epochs": 1}')
-    program = "/somewhere/monai/bundle/__main__.py"
-    monkeypatch.setattr("sys.argv", [program, "run", "--config_file", str(config), "--epoch", "1"])
-    with pytest.raises(ValueError, match="did you mean epochs"):
-        preflight(tmp_path)()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ignite.engine import Engine
 
-from monai_sg.data.cache import VolumeCache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.engines.frozen_probe import Scores
 from monai_sg.engines.probe import Probe, score_lines, write_scores

@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from monai_sg.data.labelled_folder import labelled_datalist, labelled_records
+from monai_sg.data.datalists.labelled_folder import labelled_datalist, labelled_records
 from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.records import SPLITS
 

@@ -11,9 +11,9 @@ import pydicom
 import pytest
 from PIL import Image
 
-from monai_sg.data.cache import VolumeCache, open_cache
-from monai_sg.data.scan import scan_folder, walk_files
-from monai_sg.data.volumes import read_volume
+from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
+from monai_sg.data.datalists.scan import scan_folder, walk_files
+from monai_sg.data.readers.volumes import read_volume
 
 
 def _open(folder: Path, cache_dir: Path) -> VolumeCache:

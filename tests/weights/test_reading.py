@@ -23,7 +23,7 @@ def test_a_file_that_is_no_flat_state_dict_is_named(tmp_path: Path, content: obj
 
 
 def test_a_file_with_python_objects_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"it holds Python objects \(argparse\.Namespace\)\. Nothing was loaded\.$"):
+    with pytest.raises(ValueError, match=r"it holds Python objects \(argparse\.Namespace\); nothing was loaded\.$"):
         read_weights(saved(tmp_path, {"opt": argparse.Namespace(lr=1.0)}))
 
 
@@ -32,7 +32,7 @@ def test_a_file_with_python_objects_is_refused(tmp_path: Path) -> None:
 )
 def test_another_file_is_refused_without_advice_to_unpickle_it(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "model.json").write_bytes(content)
-    with pytest.raises(ValueError, match=rf"model\.json is not a file of plain weights: {reason}\. Nothing"):
+    with pytest.raises(ValueError, match=rf"model\.json is not a file of plain weights: {reason}; nothing"):
         read_weights(tmp_path / "model.json")
 
 

@@ -1,0 +1,152 @@
+"""One image brought to canonical form: RAS axes, finite values, stored as small integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from monai.data.meta_tensor import MetaTensor
+from monai.transforms.spatial.array import Orientation, Spacing
+
+from ..intensity import HU_AIR
+from .dicom import check_series, is_dicom, read_slice, slices_of_series
+from .formats import SUFFIXES, ImageHeader, UnusableImageError, read_header, suffix_of
+from .reading import read_image
+from .stacks import is_pattern, stack_header
+
+UINT16_MAX = 65535
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Stored integers with the numbers that turn them into physical units: ``array * scale + offset``.
+
+    ``array`` has two or three axes; ``affine`` is 4x4, voxel to RAS mm; ``spacing`` is in mm, one per axis.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    spacing: tuple[float, ...]
+    scale: float
+    offset: float
+
+    @property
+    def minimum(self) -> float:
+        """The smallest value in physical units, taken as background."""
+        return float(self.array.min()) * self.scale + self.offset
+
+
+def read_volume(source: Path, series: str | None = None, spacing: Sequence[float] | None = None) -> Volume:
+    """Read one image and bring it to canonical form.
+
+    Volumes are turned (axes permuted and flipped) to RAS; only slices of a tilted gantry are interpolated, within
+    their plane. ``.npy`` arrays have no header and are taken as they are. Pictures have the axes (x, y), y downwards,
+    at 1 mm; stacks of them are axial slices as they are shown. The spacing of arrays and stacks is 1 mm, or that in
+    ``spacing.txt`` beside them. DICOM values are in the units of their rescale slope and intercept (HU for CT); films
+    with inverted grey values (MONOCHROME1) are inverted.
+
+    Args:
+        source: an image file, or a folder of DICOM files or pictures.
+        series: see `read_image`.
+        spacing: mm per axis to resample to (linear); native spacing if ``None``.
+
+    Raises:
+        UnusableImageError: the image has a single value (at that spacing), mostly NaN, several channels, or a shape
+            that is neither 2D nor 3D.
+    """
+    stored = read_image(source, series)
+    values, affine = stored.values, stored.affine
+    if values.ndim > stored.num_axes:
+        raise UnusableImageError(f"has {values.shape[-1]} channels; store each as an image of its own")
+    whole = _is_whole(values)
+    if values.ndim == 3:
+        turned = cast(MetaTensor, Orientation(axcodes="RAS", labels=None)(_meta_tensor(values, affine)))
+        values, affine = np.asarray(turned[0]), np.asarray(turned.affine)
+    if spacing is not None:
+        values, affine = _resample(values, affine, spacing)
+        _check_contrast(np.rint(values) if whole else values, spacing)
+    array, scale, offset = quantise(values, whole)
+    distances = np.linalg.norm(affine[:3, :3], axis=0)[: values.ndim]
+    return Volume(array, affine, tuple(round(float(value), 6) for value in distances), scale, offset)
+
+
+def header_of(source: Path, series: str | None = None) -> ImageHeader:
+    """Return shape and spacing of an image as stored, from headers only.
+
+    Args:
+        source: as in `read_volume`.
+        series: as in `read_volume`.
+
+    Raises:
+        UnusableImageError: the image cannot be used, with the reason.
+    """
+    if source.is_dir() and is_pattern(series):
+        return stack_header(source, series or "")
+    if source.is_dir():
+        return check_series(slices_of_series(source, series or ""))
+    if suffix_of(source) not in SUFFIXES and is_dicom(source):
+        film = read_slice(source)
+        return ImageHeader(film.shape, film.spacing or (1.0, 1.0))
+    return read_header(source)
+
+
+def _meta_tensor(values: np.ndarray, affine: np.ndarray) -> MetaTensor:
+    return MetaTensor(torch.from_numpy(values)[None], affine=torch.from_numpy(affine))
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    """Return whether all values are whole numbers, looked at in pieces in the order of memory."""
+    line = values.ravel(order="K")
+    pieces = (line[start : start + PIECE] for start in range(0, line.size, PIECE))
+    return all(np.array_equal(piece, np.rint(piece)) for piece in pieces)
+
+
+def _resample(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Resample to ``spacing`` with MONAI's ``Spacing`` (linear, edge values repeated)."""
+    num_axes = values.ndim
+    if len(spacing) != num_axes:
+        raise ValueError(f"spacing is {tuple(spacing)}, but the image has {num_axes} axes; give {num_axes} numbers.")
+    kept = [*range(num_axes), 3]
+    image = _meta_tensor(values, affine[np.ix_(kept, kept)])
+    resampled = cast(MetaTensor, Spacing(pixdim=tuple(spacing), mode="bilinear", padding_mode="border")(image))
+    affine = affine.copy()
+    affine[np.ix_(kept, kept)] = np.asarray(resampled.affine)
+    return np.asarray(resampled[0]), affine
+
+
+def _check_contrast(values: np.ndarray, spacing: Sequence[float]) -> None:
+    """Refuse an image that resampling has left with a single value."""
+    if values.min() == values.max():
+        raise UnusableImageError(
+            f"has the same value {values.min():g} in every voxel once it is resampled to {tuple(spacing)} mm"
+        )
+
+
+def quantise(values: np.ndarray, whole: bool) -> tuple[np.ndarray, float, float]:
+    """Choose the stored type of an image.
+
+    Whole numbers are kept exactly: uint8 up to 255, else int16, else uint16. Values that look like HU (down to -500 or
+    below, within int16) are rounded to int16 even when they are not whole, so that a resampled CT stays in HU. All
+    else is spread over uint16: ``value = stored * scale + offset``.
+
+    Args:
+        values: 2D or 3D float32 array.
+        whole: whether the image as read held whole numbers only.
+
+    Returns:
+        the stored array, scale and offset.
+    """
+    low, high = float(values.min()), float(values.max())
+    like_hu = low <= HU_AIR and high - low > 2 * abs(HU_AIR)
+    if whole or like_hu:
+        for dtype in (np.uint8, np.int16, np.uint16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return np.ascontiguousarray(np.rint(values).astype(dtype)), 1.0, 0.0
+    scale = (high - low) / UINT16_MAX
+    stored = np.rint((values.astype(np.float64) - low) / scale).clip(0, UINT16_MAX)
+    return np.ascontiguousarray(stored.astype(np.uint16)), scale, low
