@@ -19,6 +19,7 @@ def main() -> None:
     from .commands.probe import probe
     from .commands.scan import scan
     from .commands.weights import inspect
+    from .engines.reason import reason_of
     from .pack import pack
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
@@ -35,26 +36,16 @@ def main() -> None:
     }
     try:
         fire.Fire(commands, command=_arguments(sys.argv[1:]), name="monai_sg")
-    except Exception as error:
-        sentence = _sentence(error)
-        if sentence is None:
+    except (Exception, KeyboardInterrupt) as error:
+        reason = reason_of(error)
+        if reason is None:
             raise
-        sys.exit(f"monai_sg: {sentence}")
+        sys.exit(f"monai_sg: {reason}")
 
 
 def _arguments(given: list[str]) -> list[str]:
     """Turn ``--help`` at the end into the form that also works where an argument is required."""
     return [*given[:-1], "--", "--help"] if given[-1:] in (["--help"], ["-h"]) else given
-
-
-def _sentence(error: BaseException | None) -> str | None:
-    """Return the message of the user's error behind ``error``, which a config parser may have wrapped."""
-    found = None
-    while error is not None:
-        if isinstance(error, ValueError | OSError | FloatingPointError):
-            found = str(error)
-        error = error.__cause__
-    return found
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser, ConfigWorkflow
 
+from .reason import end_with_reason
+
 _WORKFLOW_FLAGS = {*inspect.signature(ConfigWorkflow.__init__).parameters, "args_file", "workflow_name"}
 
 
@@ -128,9 +130,13 @@ def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[st
 
 
 def check_command_line() -> None:
-    """Check the overrides of a plain ``python -m monai.bundle run``; anything else is left alone."""
+    """Check the overrides of a plain ``python -m monai.bundle run``, and let its errors end in their reason.
+
+    Anything else is left alone.
+    """
     files, overrides = command_line_overrides(sys.argv)
     if files:
+        end_with_reason()
         check_overrides(files, overrides)
         check_switches(files, overrides)
 

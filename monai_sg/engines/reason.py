@@ -1,0 +1,31 @@
+"""The sentence that a user needs, out of an error that a config parser has wrapped."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+INTERRUPTED = "Interrupted. The same command goes on from what has been saved."
+
+
+def reason_of(error: BaseException | None) -> str | None:
+    """Return the message of the user's error behind ``error``, ``None`` if it is an error of the program."""
+    found = INTERRUPTED if isinstance(error, KeyboardInterrupt) else None
+    while error is not None:
+        if isinstance(error, ValueError | OSError | FloatingPointError):
+            found = str(error)
+        error = error.__cause__
+    return found
+
+
+def end_with_reason() -> None:
+    """Let an error that ends the process print its reason last, below MONAI's traceback."""
+    sys.excepthook = _print_with_reason
+
+
+def _print_with_reason(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    reason = reason_of(error)
+    if not isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    if reason is not None:
+        print(f"\n{reason}", file=sys.stderr)
