@@ -157,6 +157,22 @@ def test_restoration_without_the_head_is_an_overlay(finished_run: Path, phantom_
     assert row["validation_loss"] == pytest.approx(row["validation_restoration"])
 
 
+def test_models_genesis_needs_no_patterns(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
+    output = copy_of(finished_run, tmp_path / "o", "classify")
+    (output / "patterns.json").unlink()
+    chain = Chain(BUNDLE, overrides(phantom_cohort, output), ["train"])
+    few = {f"{part}::dataset::data::per_image": 2 for part in ("train", "validate")}
+    workflow = chain.workflow("train", "method_models_genesis", **few)
+    workflow.run()
+    dataset = workflow.parser.get_parsed_content("train::dataset")
+    assert dataset[0, 0]["box"] == dataset[0, 0]["box"] != dataset[1, 0]["box"]
+    facts = read_json(output / "models/model.json")
+    assert facts["method"].startswith("Models Genesis")
+    assert facts["preprocessing"]["crop_spacing"] == list(dataset.transform.transforms[0].spacing)
+    row = read_history(output / "train/history.csv")[0]
+    assert row["validation_loss"] == pytest.approx(row["validation_restoration"])
+
+
 def test_a_nan_stops_the_run_with_the_ids(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
     output = copy_of(finished_run, tmp_path / "o")
     with pytest.raises(RuntimeError) as error:
