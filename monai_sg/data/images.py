@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from monai.data.image_reader import ImageReader
@@ -27,6 +29,14 @@ def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[dict[str,
         }
         for record in datalist.records
     ]
+
+
+def file_name(name: str) -> str:
+    """Return a file name for an id: another one for each, whatever characters it holds.
+
+    ``SaveImage`` drops folders and what follows the last dot, so separators are replaced and a suffix is added.
+    """
+    return re.sub(r"[%/\\]", lambda found: quote(found[0], safe=""), str(name)) + ".nii"
 
 
 class RecordReader(ImageReader):
@@ -74,7 +84,7 @@ class LoadRecordd(LoadImaged):
 
     Files keep their axes, and a series or a stack those of its slices; nothing is rounded. Missing voxels of an image
     are filled, those of the key ``label`` are left to be refused. The ``series`` of a record counts for each of its
-    paths that is a folder, which is named by the ``id`` then.
+    paths that is a folder. What is saved of an image is named by the ``id`` of its record, where it has one.
     """
 
     def __call__(self, data: Mapping[Hashable, Any], reader: ImageReader | None = None) -> dict[Hashable, Any]:
@@ -85,8 +95,8 @@ class LoadRecordd(LoadImaged):
             own = reader or RecordReader(item.get("series"), is_label=key == CommonKeys.LABEL)
             loaded = self._loader(path, own)
             image = loaded if self._loader.image_only else loaded[0]
-            if item.get("series") and isinstance(image, MetaTensor) and Path(path).is_dir():
-                image.meta[ImageMetaKey.FILENAME_OR_OBJ] = item.get("id", path)
+            if "id" in item and isinstance(image, MetaTensor):
+                image.meta[ImageMetaKey.FILENAME_OR_OBJ] = file_name(item["id"])
             if not self._loader.image_only:
                 item[meta_key or f"{key}_{postfix}"] = loaded[1]
             item[key] = image

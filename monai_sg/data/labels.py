@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE_MM = 1e-2
 MAX_NAMED = 5
+MAX_HELD = 20
+LABEL_VALUES = "label_values"
 
 
 class PrepareLabeld(MapTransform):
@@ -30,7 +32,7 @@ class PrepareLabeld(MapTransform):
     It comes after ``LoadImaged`` and ``EnsureChannelFirstd`` and before all that changes the geometry: image and label
     are ``MetaTensor`` of shape (C, *spatial) and (1, *spatial), and must show the same voxels. Not a number, a fraction
     or an unknown value in a label is an error, because each of them is a mistake in the data. A label without
-    foreground is allowed and draws a warning.
+    foreground is allowed and draws a warning; its metadata keeps the values that it holds as ``label_values``.
 
     Args:
         keys: keys of the labels.
@@ -76,10 +78,14 @@ class PrepareLabeld(MapTransform):
             affine = self._affine(label, data[self.image_key], name)
             self._check_values(label.as_tensor())
             mask = _is_among(label.as_tensor(), self.foreground)
-            if not mask.any():
-                logger.warning(f"{name}: no voxel of the label has a value of {list(self.foreground)}.")
             prepared, *_ = convert_to_dst_type(mask, dst=label, dtype=torch.uint8)
             prepared.affine = affine
+            if not mask.any():
+                held = _first_values(label.as_tensor(), MAX_HELD)
+                logger.warning(
+                    f"{name}: no voxel of the label has a value of {list(self.foreground)}; it holds {held}."
+                )
+                prepared.meta = {**prepared.meta, LABEL_VALUES: held}
             result[key] = prepared
         return result
 
@@ -130,9 +136,9 @@ def _is_among(label: Tensor, values: Sequence[int]) -> Tensor:
     return torch.isin(label, torch.tensor(held, dtype=label.dtype, device=label.device))
 
 
-def _first_values(values: Tensor) -> list[float]:
+def _first_values(values: Tensor, number: int = MAX_NAMED) -> list[float]:
     """Return the smallest different values, whole ones as integers."""
-    found = torch.unique(values)[:MAX_NAMED].tolist()
+    found = torch.unique(values)[:number].tolist()
     return [int(value) if value == int(value) else round(value, 4) for value in found]
 
 

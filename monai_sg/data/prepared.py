@@ -22,6 +22,7 @@ from ..utils.distributed import rank
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
 from .cache.index import fingerprint_of
+from .labels import LABEL_VALUES
 from .readers.formats import UnusableImageError, first_line, stem_of
 from .seeded import SeededDataset
 
@@ -47,7 +48,7 @@ class PreparedDataset(SeededDataset):
         cache_dir: folder of the prepared records, which several runs may share.
         seed: see `SeededDataset`.
         num_workers: threads that prepare.
-        fallback: records that are used, with a warning, when ``data`` is empty.
+        fallback: records that are used, with a warning, when ``data`` is empty or none of it can be used.
         progress: show a bar.
 
     Raises:
@@ -66,13 +67,21 @@ class PreparedDataset(SeededDataset):
         fallback: Sequence[Record] | None = None,
         progress: bool = True,
     ) -> None:
-        if not data and fallback:
-            logger.warning(f"There are no records of their own, so {len(fallback)} training records are validated on.")
-            data = fallback
         self.preparation = preparation
         self.cache_dir = Path(cache_dir) / "prepared"
         self.skipped: dict[str, str] = {}
         self._facts: list[Record] = []
+        usable = self._usable(data, num_workers, progress)
+        if not usable and fallback:
+            logger.warning(f"There are no records of their own, so {len(fallback)} training records are validated on.")
+            usable = self._usable(fallback, num_workers, progress)
+        if self.skipped and not usable:
+            reasons = "; ".join(f"{name} {reason}" for name, reason in list(self.skipped.items())[:3])
+            raise ValueError(f"None of the {len(self.skipped)} records can be used: {reasons}.")
+        super().__init__(usable, transform, seed)
+
+    def _usable(self, data: Sequence[Record], num_workers: int, progress: bool) -> list[Record]:
+        """Prepare records; return those that can be used and keep the reasons of the others."""
         records = [{**record, "id": record.get("id") or stem_of(Path(record["image"]))} for record in data]
         usable = []
         for record, result in zip(records, self._prepare(records, num_workers, progress), strict=True):
@@ -81,10 +90,7 @@ class PreparedDataset(SeededDataset):
             else:
                 usable.append(record)
                 self._facts.append(result)
-        if records and not usable:
-            reasons = "; ".join(f"{name} {reason}" for name, reason in list(self.skipped.items())[:3])
-            raise ValueError(f"None of the {len(records)} records can be used: {reasons}.")
-        super().__init__(usable, transform, seed)
+        return usable
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -95,6 +101,11 @@ class PreparedDataset(SeededDataset):
     def spacings(self) -> list[tuple[float, ...]]:
         """Spacing along each axis in mm, per prepared image."""
         return [tuple(facts["spacing"]) for facts in self._facts]
+
+    @property
+    def empty_labels(self) -> list[list[float]]:
+        """Values of each label map that has no foreground."""
+        return [facts[LABEL_VALUES] for facts in self._facts if LABEL_VALUES in facts]
 
     def prepared(self, index: int) -> Record:
         """Return a prepared record, memory-mapped, before the random transforms."""
@@ -118,7 +129,7 @@ class PreparedDataset(SeededDataset):
             try:
                 return self._prepare_one(record, key)
             except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
-                reason = _reason(error)
+                reason = reason_of(error)
                 logger.warning(f"{record['image']} {reason}; it is left out.")
                 return reason
 
@@ -137,6 +148,9 @@ class PreparedDataset(SeededDataset):
         image = item["image"]
         spacing = image.pixdim if isinstance(image, MetaTensor) else [1.0] * (image.ndim - 1)
         facts = {"shape": list(image.shape[1:]), "spacing": [round(float(value), 6) for value in spacing]}
+        label = item.get("label")
+        if isinstance(label, MetaTensor) and LABEL_VALUES in label.meta:
+            facts[LABEL_VALUES] = label.meta[LABEL_VALUES]
         changed = {name: value for name, value in item.items() if name not in record or value is not record[name]}
         write_atomic(path, lambda file: torch.save({"facts": facts, "arrays": _plain(changed)}, file))
         return {**facts, "key": key}
@@ -158,8 +172,9 @@ class NamedDataset(Dataset):
             return super()._transform(index)
         except Exception as error:  # as in `PreparedDataset`
             record = self.data[index]
+            name = record.get("id") or record["image"]
             raise UnusableImageError(
-                f"{record.get('id') or record['image']} {_reason(error)}. Correct it, or take it out of the data list."
+                f"{name} {reason_of(error)}. Correct it, or take it out of the data list."
             ) from error
 
 
@@ -184,7 +199,7 @@ def _plain(value: Any) -> Any:
     return torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() if isinstance(value, torch.Tensor) else value
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return why a record cannot be prepared, from the error that a chain of transforms wrapped."""
     while error.__cause__ is not None:
         error = error.__cause__

@@ -52,6 +52,7 @@ class Preflight:
         device: where it runs.
         amp: whether activations take half the memory.
         pads: whether images smaller than ``crop_size`` are padded, not resized.
+        empty_labels: values of each training label map that has no foreground.
     """
 
     def __init__(
@@ -69,20 +70,21 @@ class Preflight:
         device: torch.device | str,
         amp: bool = False,
         pads: bool = True,
+        empty_labels: Sequence[Sequence[float]] = (),
     ) -> None:
         self.stage = stage
         self.items, self.steps, self.validation = items, steps, validation
         self.images, self.network = images, network
         self.crop_size, self.batch_size, self.epochs = tuple(crop_size), batch_size, epochs
         self.output_dir, self.device, self.amp = Path(output_dir), torch.device(device), amp
-        self.pads = pads
+        self.pads, self.empty_labels = pads, empty_labels
 
     def __call__(self) -> None:
         """Check and print.
 
         Raises:
-            ValueError: no step to train, nothing to validate on, a crop size the network cannot take, or an unknown
-                override.
+            ValueError: no step to train, no foreground in any label, nothing to validate on, or a crop size the network
+                cannot take.
             OSError: the output folder cannot be written.
         """
         self._check_data()
@@ -102,6 +104,12 @@ class Preflight:
                 f"{self.stage} has no training step: {self.items} items in {world_size()} processes do not fill a "
                 f"batch of {self.batch_size}; lower batch_size, or keep smaller batches by drop_last of the loader."
             )
+        if 0 < len(self.empty_labels) == len(self.images.shapes):
+            held = sorted({value for values in self.empty_labels for value in values})
+            raise ValueError(
+                f"{self.stage} has no foreground in any of its {len(self.images.shapes)} labels, which hold the values "
+                f"{held}; name those to segment in foreground and all that may occur in known_labels."
+            )
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):
             fitting = [max(divisor, round(size / divisor) * divisor) for size in self.crop_size]
@@ -115,7 +123,7 @@ class Preflight:
         shapes, spacings = np.array(self.images.shapes), np.array(self.images.spacings)
         spacing = "unknown" if np.isnan(spacings).any() else f"{_range(spacings)} mm"
         small = int((shapes < self.crop_size).any(axis=1).sum())
-        cost = footprint(self.network, (self.batch_size, 1, *self.crop_size), self.amp)
+        cost = footprint(self.network, (self.batch_size, self.network.in_channels, *self.crop_size), self.amp)
         batch = f"{world_size()} x {self.batch_size}" if world_size() > 1 else self.batch_size
         training = f", {self.steps} steps of {batch} in each of {self.epochs} epochs" if self.epochs else ""
         total = cost.operations * self.steps * self.epochs * world_size()

@@ -28,4 +28,4 @@ def _print_with_reason(kind: type[BaseException], error: BaseException, tracebac
     if not isinstance(error, KeyboardInterrupt):
         sys.__excepthook__(kind, error, traceback)
     if reason is not None:
-        print(f"\n{reason}", file=sys.stderr)
+        sys.stderr.write(f"\n{reason}\n")

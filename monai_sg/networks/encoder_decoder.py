@@ -46,6 +46,7 @@ class EncoderDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.spatial_dims = spatial_dims
+        self.in_channels = in_channels
         self.skips = skips
         self.batch_statistics = batch_statistics
         stages = [width * factor for factor in (2, 4, 8, 16)]

@@ -39,7 +39,7 @@ class Comparison:
         lines.append(f"{'':<28}" + f"{'cases':>17}{'pooled':>17}" * len(MEASURES))
         groups = dict.fromkeys((row["arm"], row["epochs"]) for row in self.rows)
         for arm, epochs in sorted(groups, key=lambda group: (group[1], group[0])):
-            title = f"{arm}, {epochs} epochs" if epochs else arm
+            title = f"{arm}, {epochs} epoch{'s' * (epochs > 1)}" if epochs else arm
             cells = (f"{spread_text(self.values(name, arm, epochs), 3):>17}" for name in COLUMNS)
             lines.append(f"{title:<28}" + "".join(cells))
         return lines

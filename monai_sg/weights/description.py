@@ -11,7 +11,7 @@ from ..utils.files import read_json, sha256_of
 
 logger = logging.getLogger(__name__)
 
-SETTINGS = ("spatial_dims", "width", "batch_statistics", "foreground", "structure")
+SETTINGS = ("spatial_dims", "width", "batch_statistics", "foreground", "known_labels", "match_affine", "structure")
 
 
 def description_of(path: str | Path) -> dict[str, Any]:

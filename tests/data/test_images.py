@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from monai.data import MetaTensor
-from monai.transforms import EnsureChannelFirst, Orientation
+from monai.transforms import EnsureChannelFirst, Orientation, SaveImage
 from PIL import Image
 
 from monai_sg.data.cache.volume_cache import open_cache
@@ -93,7 +93,7 @@ def test_each_series_of_a_folder_is_read_under_its_own_id(tmp_path: Path, write_
     assert {record["series"] for record in records} == set(wanted)
     for record in records:
         image = EnsureChannelFirst()(LoadRecordd("image")(record)["image"])
-        assert image.meta["filename_or_obj"] == record["id"]
+        assert image.meta["filename_or_obj"] == f"{record['id']}.nii"
         np.testing.assert_array_equal(image[0], wanted[record["series"]][::-1, ::-1], "in the order of its slices")
     with pytest.raises(UnusableImageError, match=r"holds 2 series, such as .*; name one as `series`"):
         loaded(tmp_path / "scan")
@@ -115,7 +115,6 @@ def test_a_file_keeps_its_own_axes(tmp_path: Path) -> None:
     image = LoadRecordd("image")(record)["image"]
     np.testing.assert_array_equal(image, array)
     assert image.affine.diagonal().tolist() == pytest.approx([-1, -2, 3, 1])
-    assert image.meta["filename_or_obj"] == record["image"]
     assert image.meta["spatial_shape"].tolist() == [16, 12, 9]
     item = LoadRecordd("image", image_only=False)(record)
     assert item["image_meta_dict"]["spatial_shape"].tolist() == [16, 12, 9]
@@ -137,6 +136,20 @@ def test_channels_come_first(tmp_path: Path) -> None:
 def test_the_key_label_is_read_exactly(tmp_path: Path) -> None:
     empty = np.zeros((12, 10, 9, 1), dtype=np.uint8)
     assert loaded(write_nifti(tmp_path / "empty.nii.gz", empty), "label").shape == (1, 12, 10, 9)
+
+
+@pytest.mark.parametrize("name", ["sub-01/ct", "sub-02/ct", "scan.v1", "scan.v2", "../../a", "a%2Fb", "a/b"])
+def test_what_is_saved_is_named_by_the_id(tmp_path: Path, name: str) -> None:
+    path = write_nifti(tmp_path / "data/ct.nii.gz", ct_like())
+    image = loaded(path, id=name)
+    SaveImage(tmp_path / "out", output_postfix="liver", print_log=False)(image)
+    own = name.replace("%", "%25").replace("/", "%2F")
+    assert [file.relative_to(tmp_path) for file in tmp_path.rglob("*liver*")] == [Path(f"out/{own}/{own}_liver.nii.gz")]
+
+
+def test_an_image_without_id_keeps_the_name_of_its_file(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "ct.nii.gz", ct_like())
+    assert loaded(path).meta["filename_or_obj"] == str(path)
 
 
 def test_one_file_per_image(tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def test_affines_of_pictures() -> None:
 def test_no_foreground_is_allowed_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     assert not _prepare(_tensor(torch.zeros(2, 2))).any()
-    assert "labels/a.nii.gz: no voxel of the label has a value of [1]" in caplog.text
+    assert "labels/a.nii.gz: no voxel of the label has a value of [1]; it holds [0]." in caplog.text
+    assert _prepare(_tensor(VALUES), foreground=[7], known_labels=None).meta["label_values"] == [0, 1, 2]
+    assert "label_values" not in _prepare(_tensor(VALUES)).meta
     PrepareLabeld("label", [1])({"image": _tensor(VALUES), "label": _tensor(torch.zeros(2, 2)), "id": "case 7"})
     assert "case 7: no voxel" in caplog.text
 

@@ -21,11 +21,13 @@ from monai.transforms import (
     Lambdad,
     LoadImaged,
     MapTransform,
+    Orientationd,
     RandSpatialCropd,
     ScaleIntensityRanged,
 )
 
 from monai_sg.data.images import LoadRecordd
+from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
 from monai_sg.data.readers.formats import UnusableImageError
 
@@ -184,6 +186,34 @@ def test_nothing_usable_is_an_error_and_nothing_given_falls_back(tmp_path: Path,
         dataset(tmp_path, [record("a", fault="reason")])
     assert len(dataset(tmp_path, [], fallback=[record("b")])) == 1
     assert len(dataset(tmp_path, [])) == 0
+
+
+def test_records_of_which_none_can_be_used_fall_back_as_none_do(
+    tmp_path: Path, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = dataset(tmp_path, [record("a", fault="reason")], fallback=[record("b")])
+    assert [item["id"] for item in one.data] == ["b"]
+    assert one.skipped == {"a": "holds the label values [7]"}
+    assert len(one.shapes) == 1
+    assert "There are no records of their own, so 1 training records are validated on." in caplog.text
+    with pytest.raises(ValueError, match="None of the 2 records can be used"):
+        dataset(tmp_path, [record("a", fault="reason")], fallback=[record("b", fault="other")])
+
+
+@pytest.mark.parametrize("foreground", [[1], [7]])
+def test_labels_without_foreground_are_known_whenever_they_were_prepared(
+    tmp_path: Path, record: Any, foreground: list[int]
+) -> None:
+    keys = ["image", "label"]
+    load = [LoadRecordd(keys), EnsureChannelFirstd(keys)]
+    steps = Compose([*load, PrepareLabeld("label", foreground), Orientationd(keys, axcodes="LPS", labels=None)])
+    label = np.zeros((9, 9, 9), np.uint8)
+    label[2:4] = 1
+    nibabel.save(nibabel.Nifti1Image(label, np.diag([1.0, 2.0, 3.0, 1.0])), tmp_path / "label.nii")
+    data = [record("a", label.shape, label=str(tmp_path / "label.nii"))]
+    expected = [] if foreground == [1] else [[0, 1]]
+    for _ in range(2):
+        assert dataset(tmp_path, data, steps).empty_labels == expected
 
 
 def test_records_of_the_same_name_are_kept_apart(tmp_path: Path, record: Any) -> None:

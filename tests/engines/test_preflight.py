@@ -86,6 +86,15 @@ def test_a_training_without_a_step_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_labels_without_any_foreground_are_refused_with_the_values_they_hold(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"train has no foreground in any of its 2 labels, .* values \[0, 2, 255\]; name"
+    ):
+        preflight(tmp_path / "new", empty_labels=[[0, 255], [0, 2]])()
+    assert not (tmp_path / "new").exists()
+    preflight(tmp_path / "new", empty_labels=[[0, 255]])()
+
+
 @pytest.mark.parametrize(
     ("size", "fitting"), [([32, 30, 16], "[32, 32, 16]"), ([4, 32, 32], "[8, 32, 32]"), ([0, 8, 8], "[8, 8, 8]")]
 )

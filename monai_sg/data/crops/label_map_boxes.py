@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -63,9 +63,24 @@ def boxes_from_labels(
             edges = crop_shapes(crop_size, grid, [cache.entry(name).spacing])[0]
             generator = np.random.default_rng(seed_for(seed, "boxes", name))
             boxes[name in training] += _of_one(cache, name, foreground, edges, per_image, generator)
-    if not boxes[True] and not boxes[False]:
-        raise ValueError(f"None of the {len(records)} label maps in {dataset_dir} could be used; the log says why.")
+    _check_boxes(boxes.values(), f"{len(records)} label maps in {dataset_dir}", crop_size, grid)
     return LabelledBoxes(CLASSES, tuple(boxes[True]), tuple(boxes[False]), tuple(crop_size))
+
+
+def _check_boxes(
+    splits: Collection[Sequence[LabelledBox]], maps: str, crop_size: Sequence[int], grid: NDArray[np.float64]
+) -> None:
+    """Raise ``ValueError`` if there is no box, or if those of a split are of one class, whatever else is labelled."""
+    if not any(splits):
+        raise ValueError(f"None of the {maps} could be used; the log says why.")
+    for items in splits:
+        if items and all(item.label for item in items):
+            edges = " x ".join(f"{size * distance:.4g}" for size, distance in zip(crop_size, grid, strict=True))
+            number = len({item.id for item in items})
+            raise ValueError(
+                f"No background box of {list(crop_size)} voxels ({edges} mm) fits into the {number} labelled images: "
+                "wherever it lies in the body, foreground is in its middle. Give a smaller crop_size."
+            )
 
 
 def _of_one(

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ...utils.distributed import rank
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist
 from ..splits import nested_subset, split_by_patient
 from .lits import is_lits, lits_datalist
-from .naming import compile_pattern, patient_in, unique_ids
+from .naming import compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
 from .pairs import Pair, log_skipped, pair_by_name, usable_pairs
 from .scan import walk_files
 
@@ -93,6 +94,10 @@ def labelled_records(
         raise ValueError(f"The data list of {dataset_dir} has no {split} images ({numbers}); add some to that split.")
     if not records:
         return []
+    kept = nested_subset(records, fraction, seed)
+    if fraction < 1 and rank() == 0:
+        used, known = (len({record["patient"] for record in each}) for each in (kept, records))
+        logger.info(f"label_fraction {fraction:g}: {used} of {known} {split} patients.")
     folder = Path(dataset_dir).absolute()
     return [
         {
@@ -100,7 +105,7 @@ def labelled_records(
             "label": str(folder / record["label"]),
             **{key: record[key] for key in ("id", "patient", "series") if key in record},
         }
-        for record in nested_subset(records, fraction, seed)
+        for record in kept
     ]
 
 
@@ -186,12 +191,7 @@ def _records(pairs: Sequence[Pair], patient_pattern: str | None) -> list[dict[st
     pattern = compile_pattern(patient_pattern) if patient_pattern else None
     patients = [patient_in(str(pair.image), pattern) if pattern else None for pair in pairs]
     unknown = [str(pair.image) for pair, patient in zip(pairs, patients, strict=True) if not patient]
-    if unknown:
-        logger.warning(
-            f"No patient is known for {len(unknown)} of {len(pairs)} images, such as {unknown[0]}: each of them counts "
-            "as its own patient. If patients have several images, pass patient_pattern, a regular expression whose "
-            "first group finds the patient in the path, so that no patient is in two splits."
-        )
+    warn_of_unknown_patients(unknown, len(pairs))
     return [
         {"image": str(pair.image), "label": str(pair.label), "id": name, "patient": patient or name}
         for pair, name, patient in zip(pairs, ids, patients, strict=True)

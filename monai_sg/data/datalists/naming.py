@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+
+logger = logging.getLogger(__name__)
 
 LABEL_FOLDER = re.compile(r"(labels?|masks?|seg|segs|segmentations?|groundtruth|gt|annotations?)(tr|ts|val)?", re.I)
 LABEL_FILE = re.compile(r"labels?|labelmap|masks?|seg|segs|segmentations?|groundtruth|gt", re.I)
@@ -92,3 +95,18 @@ def patient_in(path: str, pattern: re.Pattern[str]) -> str | None:
     """Return the patient that ``pattern`` finds in a relative path: its first group, or the whole match."""
     found = pattern.search(path)
     return (found.group(1) if pattern.groups else found.group()) if found else None
+
+
+def warn_of_unknown_patients(paths: Sequence[str], number: int) -> None:
+    """Warn that images may be split from others of their patient.
+
+    Args:
+        paths: images whose patient is not known.
+        number: all images.
+    """
+    if paths:
+        logger.warning(
+            f"No patient is known for {len(paths)} of {number} images, such as {paths[0]}: each of them counts as its "
+            "own patient. If patients have several images, pass patient_pattern, a regular expression whose first "
+            "group finds the patient in the path, so that no patient is in two splits."
+        )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..readers.formats import SPACING_FILE, SUFFIXES
+from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
 from ..readers.stacks import is_pattern
-from ..records import SPLITS, Datalist
+from ..records import Datalist
 from ..splits import FRACTIONS, split_by_patient
 from .inspection import Found, Skipped, inspect_files, without_spacing
-from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids
+from .leakage import check_leakage
+from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def open_datalist(
     seed: int = 0,
     patient_pattern: str | None = None,
     spatial_dims: int | None = None,
+    target_datalists: Sequence[str | Path] = (),
 ) -> Datalist:
     """Read a data list, or scan the folder and write the list if it does not exist yet.
 
@@ -32,17 +34,25 @@ def open_datalist(
         seed: see `scan_folder`.
         patient_pattern: see `scan_folder`.
         spatial_dims: see `scan_folder`.
+        target_datalists: see `check_leakage`.
 
     Raises:
         FileNotFoundError: an image of an existing list is not there.
-        ValueError: the list is damaged, or nothing in the folder can be used.
+        ValueError: the list is damaged, nothing in the folder can be used, or a target task is tested on it.
     """
     path, dataset_dir = Path(path), Path(dataset_dir).absolute()
     if not path.is_file():
         datalist = scan_folder(dataset_dir, seed, patient_pattern, spatial_dims=spatial_dims)
         datalist.save(path)
         logger.info(f"The data list was written to {path}.")
-        return datalist
+    else:
+        datalist = _read_datalist(path, dataset_dir)
+    check_leakage(datalist, target_datalists)
+    return datalist
+
+
+def _read_datalist(path: Path, dataset_dir: Path) -> Datalist:
+    """Read a data list whose images are all there."""
     datalist = Datalist.load(path)
     missing = [record["image"] for record in datalist.records if not (dataset_dir / record["image"]).exists()]
     if missing:
@@ -57,7 +67,7 @@ def scan_folder(
     dataset_dir: str | Path,
     seed: int = 0,
     patient_pattern: str | None = None,
-    fractions: Sequence[float] = FRACTIONS,
+    fractions: Sequence[float] | None = FRACTIONS,
     progress: bool = True,
     spatial_dims: int | None = None,
 ) -> Datalist:
@@ -73,7 +83,7 @@ def scan_folder(
         seed: of the split.
         patient_pattern: regular expression that finds the patient in an image's relative path (that of a stack ends in
             its pattern, ``exam/p1_*.png``), with the name in its first group, for example ``r"(LIDC-IDRI-\d+)"``.
-        fractions: shares of patients for training, validation and test.
+        fractions: shares of patients for training, validation and test; ``None`` makes all of them test images.
         progress: show a bar.
         spatial_dims: 2 or 3 to use only such images; ``None`` takes volumes, or pictures where there is no volume.
 
@@ -86,12 +96,22 @@ def scan_folder(
     """
     dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
     found, skipped = _find(dataset_dir, spatial_dims, progress)
-    records = _records(found, dataset_dir.resolve().name, patient_pattern)
-    splits = split_by_patient(records, fractions, seed)
-    numbers = ", ".join(f"{len(splits[name])} {name}" for name in SPLITS)
-    first = f", such as {skipped[0]['path']}, which {skipped[0]['reason']}" if skipped else ""
-    logger.info(f"{dataset_dir}: {len(records)} images ({numbers}), {len(skipped)} files or series left out{first}.")
+    records, unknown = _records(found, dataset_dir.resolve().name, patient_pattern)
+    splits = {"test": records}
+    if fractions is not None:
+        warn_of_unknown_patients(unknown, len(found))
+        splits = split_by_patient(records, fractions, seed)
+    _log_found(dataset_dir, splits, skipped)
     return Datalist(**splits, skipped=skipped)
+
+
+def _log_found(dataset_dir: Path, splits: Mapping[str, Sequence[object]], skipped: Skipped) -> None:
+    numbers = ", ".join(f"{len(records)} {name}" for name, records in splits.items())
+    first = f", such as {skipped[0]['path']}, which {skipped[0]['reason']}" if skipped else ""
+    logger.info(
+        f"{dataset_dir}: {sum(map(len, splits.values()))} images{f' ({numbers})' if len(splits) > 1 else ''}, "
+        f"{len(skipped)} files or series left out{first}."
+    )
 
 
 def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[list[Found], Skipped]:
@@ -108,8 +128,9 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
     skipped = sorted([*skipped, *others], key=lambda item: item["path"])
     if not found:
         reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
+        pictures = sum(suffix_of(path) in PICTURES for path in paths)
         raise ValueError(
-            f"None of the {len(paths)} files in {dataset_dir} can be used as an image. "
+            f"None of the {len(paths)} files in {dataset_dir} can be used as {_wanted(spatial_dims, pictures)} "
             f"{reasons or 'No file has a known format'}. Known formats: {', '.join(SUFFIXES)} and DICOM."
         )
     if bare := without_spacing(dataset_dir, found):
@@ -118,6 +139,16 @@ def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[
             f"Write it in mm along the three axes, such as '0.7 0.7 2.5', to {SPACING_FILE} in their folder."
         )
     return found, skipped
+
+
+def _wanted(spatial_dims: int | None, pictures: int) -> str:
+    """Return what files were looked at for, and of pictures looked at as volumes that they may be none."""
+    if spatial_dims == 3 and pictures:
+        return (
+            f"a 3D image, but {pictures} of them are pictures: weights for 3D images (spatial_dims 3) do not fit "
+            "pictures, unless these are the slices of volumes."
+        )
+    return f"a {spatial_dims}D image." if spatial_dims else "an image."
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
@@ -143,8 +174,10 @@ def _of_one_kind(found: list[Found], spatial_dims: int | None) -> tuple[list[Fou
     return [item for item in found if item.num_axes == wanted], others
 
 
-def _records(found: list[Found], folder_name: str, patient_pattern: str | None) -> list[dict[str, str]]:
-    """Give each image its id and patient."""
+def _records(
+    found: list[Found], folder_name: str, patient_pattern: str | None
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the images with id and patient, and the paths of those whose patient is not known."""
     ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
     pattern = compile_pattern(patient_pattern) if patient_pattern else None
     records, unknown = [], []
@@ -157,10 +190,4 @@ def _records(found: list[Found], folder_name: str, patient_pattern: str | None) 
             unknown.append(str(item.path))
         record = {"image": str(item.path), "id": name, "patient": patient or name}
         records.append({**record, "series": item.series} if item.series else record)
-    if unknown:
-        logger.warning(
-            f"No patient is known for {len(unknown)} of {len(found)} images, such as {unknown[0]}: each of them counts "
-            "as its own patient. If patients have several images, pass patient_pattern, a regular expression whose "
-            "first group finds the patient in the path, so that no patient is in two splits."
-        )
-    return records
+    return records, unknown

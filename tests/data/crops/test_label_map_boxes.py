@@ -69,7 +69,7 @@ def test_foreground_boxes_have_an_organ_in_the_middle_and_background_boxes_have_
         central = cache.read_box(item.id, box)
         assert bool((central > 150).any()) == bool(item.label)
         assert central.max() > 0, "the middle of a box is in the body"
-    assert "labels/case2.nii.gz has the same value 0" in caplog.text
+    assert "labels/case2.nii.gz has no foreground that lies on its image" in caplog.text
     assert "labels/case3.nii.gz cannot be used" in caplog.text
 
 
@@ -125,6 +125,17 @@ def test_no_usable_label_map_is_said(folder: Path, datalist: Datalist) -> None:
     empty = Datalist(training=[datalist.training[1]])
     with pytest.raises(ValueError, match="None of the 1 label maps"):
         boxes_from_labels(empty, folder, cached(empty, folder), (8, 8, 4), progress=False)
+
+
+def test_no_room_for_background_is_said_with_the_size_of_the_box(folder: Path, datalist: Datalist) -> None:
+    label = np.ones(SHAPE, np.uint8)
+    label[0, 0, 0] = 0
+    for number in (0, 1):
+        write(folder / "labels" / f"case{number}.nii.gz", label)
+    with pytest.raises(
+        ValueError, match=r"No background box of \[8, 8, 4\] voxels \(16 x 16 x 8 mm\) fits into the 1 .*"
+    ):
+        boxes_from_labels(datalist, folder, cached(datalist, folder), (8, 8, 4), progress=False)
 
 
 def test_a_label_map_beside_its_image_is_left_out(

@@ -36,3 +36,8 @@ def test_a_map_of_fractions_is_refused(tmp_path: Path) -> None:
     nibabel.save(image, tmp_path / "a.nii")
     with pytest.raises(UnusableImageError, match=r"The label map .*a\.nii holds values that are not whole"):
         labels_on_image(tmp_path / "a.nii", entry_of((8, 8, 8), np.eye(4)))
+
+
+def test_a_map_of_one_label_is_laid_too(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 8), dtype=np.uint8), np.eye(4)), tmp_path / "a.nii")
+    assert labels_on_image(tmp_path / "a.nii", entry_of((8, 8, 8), np.eye(4))).all()

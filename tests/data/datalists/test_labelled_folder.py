@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,8 @@ def test_records_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyP
         labelled_records(Datalist(), "data", "train")
 
 
-def test_a_fraction_keeps_whole_patients() -> None:
+def test_a_fraction_keeps_whole_patients(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     records = [
         {"image": "i", "label": "l", "id": f"{patient}_{scan}", "patient": str(patient)}
         for patient in range(10)
@@ -155,3 +157,7 @@ def test_a_fraction_keeps_whole_patients() -> None:
     kept = [{record["id"] for record in labelled_records(datalist, ".", "training", share)} for share in (0.1, 0.25, 1)]
     assert [len(names) for names in kept] == [2, 6, 20]
     assert kept[0] < kept[1] < kept[2]
+    assert caplog.messages == [
+        "label_fraction 0.1: 1 of 10 training patients.",
+        "label_fraction 0.25: 3 of 10 training patients.",
+    ]

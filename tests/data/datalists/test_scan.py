@@ -181,6 +181,25 @@ def test_absent_empty_and_useless_folders(tmp_path: Path) -> None:
         scan_folder(tmp_path, progress=False)
 
 
+def test_without_fractions_nothing_is_split_and_nothing_said_of_splits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "ba":
+        write_nifti(tmp_path / f"{name}.nii.gz", ct_like())
+    with caplog.at_level(logging.INFO):
+        datalist = scan_folder(tmp_path, fractions=None, progress=False)
+    assert [record["id"] for record in datalist.test] == ["a", "b"] == [record["id"] for record in datalist.records]
+    assert caplog.messages == [f"{tmp_path}: 2 images, 0 files or series left out."]
+
+
+def test_pictures_where_volumes_are_wanted_are_named(tmp_path: Path) -> None:
+    for number in (1, 3, 7, 8, 9, 10, 11, 12):
+        Image.fromarray(ct_like((12, 10), seed=number).astype(np.uint8)).save(tmp_path / f"cxr-{number:03d}.png")
+    with pytest.raises(ValueError, match=r"as a 3D image, but 8 of them are pictures: weights for 3D images .* evenly"):
+        scan_folder(tmp_path, progress=False, spatial_dims=3)
+    assert len(scan_folder(tmp_path, progress=False, spatial_dims=2).records) == 8
+
+
 def test_open_datalist_writes_then_reads(tmp_path: Path) -> None:
     for name in "abc":
         write_nifti(tmp_path / f"data/{name}.nii.gz", ct_like())
