@@ -12,7 +12,11 @@ from ignite.engine import Engine, Events
 
 from monai_sg.engines.history import read_history
 from monai_sg.utils.files import read_json, sha256_of
+from tests.bundles.folders import config, content, parser
 from tests.bundles.small_liver import (
+    BUNDLE,
+    EVALUATE,
+    INFERENCE,
     TRAIN,
     cause,
     interrupted,
@@ -58,6 +62,16 @@ def test_training_leaves_weights_with_their_description_and_no_state(finished_li
     assert read_json(finished_liver / "run.json")["train"]["finished"]
     assert not (finished_liver / "train/state.pt").exists()
     assert not list(finished_liver.rglob(".*"))
+
+
+def test_inference_and_evaluation_take_the_settings_that_a_training_left(finished_liver: Path) -> None:
+    arguments = read_json(finished_liver / "train/arguments.json")
+    assert (arguments["ckpt_dir"], arguments["width"]) == (str(finished_liver / "models"), 4)
+    for names in (INFERENCE, EVALUATE):
+        get = parser(BUNDLE, names, {**arguments, "output_dir": str(finished_liver)}).get_parsed_content
+        assert get("network").encoder_channels == [8, 16, 32, 64]
+        assert get("inferer" if names == INFERENCE else "validate::inferer").inferer.roi_size == [16, 16, 16]
+        assert arguments.keys() <= {*content(config(BUNDLE, names[0]))}
 
 
 def final_network(data: Path, output: Path, **more: Any) -> dict[str, torch.Tensor]:
