@@ -8,6 +8,7 @@ from typing import Any
 
 from monai.data import DataLoader, Dataset, list_data_collate
 from torch.utils.data import Dataset as TorchDataset
+from tqdm import tqdm
 
 from .prepared import reason_of
 
@@ -25,18 +26,21 @@ class UsableImages:
     Args:
         dataset: MONAI's data set of records with ``image`` and, if there is one, ``id``.
         num_workers: processes that load images.
+        progress: show a bar.
 
     Raises:
         ValueError: at the end, when no image could be used.
     """
 
-    def __init__(self, dataset: Dataset, num_workers: int = 0) -> None:
+    def __init__(self, dataset: Dataset, num_workers: int = 0, progress: bool = True) -> None:
         self.records = dataset.data
+        self.progress = progress
         self.loader = DataLoader(_Tried(dataset), num_workers=num_workers, batch_size=None, collate_fn=_as_is)
 
     def __iter__(self) -> Iterator[Any]:
         skipped: dict[str, str] = {}
-        for record, batch in zip(self.records, self.loader, strict=True):
+        batches = tqdm(self.loader, "Images", len(self.records), disable=not self.progress)
+        for record, batch in zip(self.records, batches, strict=True):
             if isinstance(batch, str):
                 name = record.get("id") or record["image"]
                 skipped[name] = batch
