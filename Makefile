@@ -31,7 +31,7 @@ demo: .venv/.runtime  ## Scans to weights to a report, on the CPU
 	  $(BIN)/python -m monai_sg demo $(if $(DATA),--data "$(DATA)") --output "$(OUTPUT)" $(ARGS)
 
 test: .venv/.development  ## The quick tests: minutes on two cores
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: .venv/.development  ## The long tests: they install wheels and train
 	$(PYTEST) -m slow $(ARGS)
