@@ -129,7 +129,7 @@ class PreparedDataset(SeededDataset):
             try:
                 return self._prepare_one(record, key)
             except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
-                reason = reason_of(error)
+                reason = why_unusable(error)
                 logger.warning(f"{record['image']} {reason}; it is left out.")
                 return reason
 
@@ -174,7 +174,7 @@ class NamedDataset(Dataset):
             record = self.data[index]
             name = record.get("id") or record["image"]
             raise UnusableImageError(
-                f"{name} {reason_of(error)}. Correct it, or take it out of the data list."
+                f"{name} {why_unusable(error)}. Correct it, or take it out of the data list."
             ) from error
 
 
@@ -199,7 +199,7 @@ def _plain(value: Any) -> Any:
     return torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() if isinstance(value, torch.Tensor) else value
 
 
-def reason_of(error: BaseException) -> str:
+def why_unusable(error: BaseException) -> str:
     """Return why a record cannot be prepared, from the error that a chain of transforms wrapped."""
     while error.__cause__ is not None:
         error = error.__cause__

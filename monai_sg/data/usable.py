@@ -10,7 +10,7 @@ from monai.data import DataLoader, Dataset, list_data_collate
 from torch.utils.data import Dataset as TorchDataset
 from tqdm import tqdm
 
-from .prepared import reason_of
+from .prepared import why_unusable
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class _Tried(TorchDataset[Any]):
         try:
             return list_data_collate([self.dataset[index]])
         except Exception as error:  # as in `PreparedDataset`
-            return reason_of(error)
+            return why_unusable(error)
 
 
 def _as_is(batch: Any) -> Any:

@@ -8,19 +8,7 @@ import torch
 from monai_sg.engines.encoder_workflow import encoder_workflow
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.non_skip_unet import NonSkipUNet
-from monai_sg.weights.export import save_network, save_weights
-
-PREPROCESSING = {
-    "intensity_range": [-800, 600],
-    "spacing": None,
-    "crop_size": [16, 16, 16],
-    "overview_size": [24, 16, 16],
-}
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> str:
-    return str(save_network(GenesisUNet(3, width=4), tmp_path / "w" / "model.pt", {"preprocessing": PREPROCESSING}))
+from monai_sg.weights.export import save_weights
 
 
 def settings(weights: str, folder: Path, **more: object) -> list[object]:
