@@ -19,8 +19,8 @@ def main() -> None:
     from .commands.probe import probe
     from .commands.scan import scan
     from .commands.weights import inspect
-    from .engines.reason import reason_of
     from .pack import pack
+    from .runs.reason import reason_of
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     commands = {

@@ -57,7 +57,7 @@ def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished_run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run of the whole chain on the small phantom, shared by the tests of bundles and commands."""
-    from monai_sg.engines.chain import Chain
+    from monai_sg.runs.chain import Chain
     from tests.bundles.small_run import BUNDLE, overrides
 
     output = tmp_path_factory.mktemp("run")

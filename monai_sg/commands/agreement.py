@@ -11,11 +11,11 @@ from ..data.cache.volume_cache import open_cache
 from ..data.datalists.scan import open_datalist
 from ..data.phantom.patient import ORGANS
 from ..reports.agreement import agreement_chart
-from ..studies.agreement_inputs import comparable_frames, label_maps, network_features
-from ..studies.agreement_settings import AgreementSettings
-from ..studies.agreement_study import PIXELS, AgreementStudy, small_pixels
-from ..studies.agreement_tables import AgreementTables
-from ..studies.varied_phantoms import write_varied_phantoms
+from ..studies.agreement.inputs import comparable_frames, label_maps, network_features
+from ..studies.agreement.settings import AgreementSettings
+from ..studies.agreement.study import PIXELS, AgreementStudy, small_pixels
+from ..studies.agreement.tables import AgreementTables
+from ..studies.agreement.varied_phantoms import write_varied_phantoms
 
 logger = logging.getLogger(__name__)
 

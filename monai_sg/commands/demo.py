@@ -9,9 +9,9 @@ from statistics import mean
 from typing import Any
 
 from ..data.phantom.ct import write_ct_cohort
-from ..engines.chain import BUNDLE, STAGES, Chain, places
 from ..reports.fine_tuning import draw_comparison
 from ..reports.pretraining import draw_pretraining
+from ..runs.chain import BUNDLE, STAGES, Chain, places
 from ..studies.comparison import PRETRAINED, Comparison, run_comparison
 from ..studies.evaluation import Evaluation, evaluate
 from .compare import BUNDLE as LIVER_BUNDLE

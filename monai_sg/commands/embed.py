@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..engines.encoder_workflow import encoder_workflow
 from ..reports.neighbours import draw_neighbours
+from ..runs.encoder_workflow import encoder_workflow
 
 
 def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **overrides: Any) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..engines.chain import BUNDLE, STAGES, Chain, places
 from ..reports.pretraining import draw_pretraining
+from ..runs.chain import BUNDLE, STAGES, Chain, places
 
 
 def pretrain(

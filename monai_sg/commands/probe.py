@@ -12,10 +12,10 @@ from ..data.crops.label_map_boxes import boxes_from_labels
 from ..data.crops.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
 from ..data.datalists.labelled_folder import open_labelled
 from ..data.records import Datalist
-from ..engines.encoder_workflow import encoder_workflow
-from ..engines.frozen_probe import FrozenProbe
-from ..engines.probe import score_lines, write_scores
-from ..engines.workflow import CheckedWorkflow
+from ..probing.frozen_probe import FrozenProbe
+from ..probing.probe import score_lines, write_scores
+from ..runs.encoder_workflow import encoder_workflow
+from ..runs.workflow import CheckedWorkflow
 from ..utils.files import sha256_of, write_json
 from ..weights.description import crop_spacing
 

@@ -12,8 +12,8 @@ import torch
 from monai.networks.utils import eval_mode
 
 from ..data.prepared import PreparedDataset
-from ..engines.fine_tuning import FineTuning
-from ..engines.history import read_history
+from ..handlers.history import read_history
+from ..runs.fine_tuning import FineTuning
 from .figures import curve_chart
 from .overlays import overlay_montage
 

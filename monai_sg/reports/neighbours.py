@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, scaled
 from ..discovery.neighbours import nearest
-from ..engines.embedding_stage import Features
+from ..runs.embedding_stage import Features
 from .montage import HU_WINDOW, PATTERN_COLOUR, check_lengths, grid_of_axes, note, save_figure, show_row
 from .slices import central_slice, planes_of
 

@@ -11,9 +11,9 @@ from monai.networks.utils import eval_mode
 
 from ..data.records import PatternTable
 from ..discovery.diagnostics import random_crops, sample_crops
-from ..engines.chain import Chain
-from ..engines.history import read_history
 from ..engines.pretraining import on_device
+from ..handlers.history import read_history
+from ..runs.chain import Chain
 from ..utils.files import read_json
 from ..utils.seeds import generator_for
 from .figures import correlation_chart, curve_chart, pattern_montage, restoration_montage

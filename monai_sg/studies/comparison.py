@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ..engines.fine_tuning import FineTuning
-from ..engines.overlap import MEASURES, overlap_counts, overlap_measures
+from ..metrics.overlap import MEASURES, overlap_counts, overlap_measures
+from ..runs.fine_tuning import FineTuning
 from ..utils.files import write_csv
 from .spread import spread_text
 from .voxel_baselines import fit_baselines

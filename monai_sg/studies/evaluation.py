@@ -9,8 +9,8 @@ from monai.utils import set_determinism
 
 from ..data.crops.patterns import pattern_records
 from ..data.seeded import SeededDataset
-from ..engines.chain import Chain
-from ..engines.frozen_probe import histograms, pooled_features
+from ..probing.frozen_probe import histograms, pooled_features
+from ..runs.chain import Chain
 from .pseudo_labels import collect, linear_accuracy
 
 REGIONS = ("all", "inside", "outside")

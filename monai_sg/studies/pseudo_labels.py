@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..engines.frozen_probe import balanced_accuracy, linear_model
+from ..probing.frozen_probe import balanced_accuracy, linear_model
 
 Labelled = tuple[torch.Tensor, torch.Tensor]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from monai_sg.engines.workflow import CheckedWorkflow
+from monai_sg.runs.workflow import CheckedWorkflow
 
 TOP = Path(__file__).resolve().parents[2] / "bundles"
 FOLDERS = sorted(path.parent.parent for path in TOP.glob("*/configs/metadata.json"))

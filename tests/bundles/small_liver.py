@@ -12,7 +12,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from monai_sg.engines.workflow import CheckedWorkflow
+from monai_sg.runs.workflow import CheckedWorkflow
 from tests.bundles.folders import workflow
 
 BUNDLE = "lcs_liver_ct_segmentation"

@@ -9,8 +9,8 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_sg.data.records import PatternTable
-from monai_sg.engines.chain import Chain
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
+from monai_sg.runs.chain import Chain
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.small_run import BUNDLE, overrides
 

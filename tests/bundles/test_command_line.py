@@ -12,7 +12,7 @@ import pytest
 
 from monai_sg.__main__ import main
 from monai_sg.data.records import Datalist
-from monai_sg.engines.chain import STAGES
+from monai_sg.runs.chain import STAGES
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.folders import config, parser
 from tests.bundles.small_run import BUNDLE, overrides

@@ -14,7 +14,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch.multiprocessing import spawn
 
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.folders import config, content, parser, workflow
 from tests.bundles.small_run import BUNDLE, overrides

@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from monai.inferers import SlidingWindowInferer
 from monai.transforms import LoadImage, Orientation, ResampleToMatch, Resize, Spacing
 
-from monai_sg.engines.overlap import MEASURES
+from monai_sg.metrics.overlap import MEASURES
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.small_liver import EVALUATE, SMALL, run, weights, write_nifti

@@ -16,7 +16,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.transforms import LoadImaged, SaveImaged
 
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.folders import TOP, content
 from tests.bundles.small_liver import BUNDLE, INFERENCE, SMALL, run, same

@@ -10,7 +10,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, sha256_of
 from tests.bundles.folders import config, content, parser
 from tests.bundles.small_liver import (

@@ -12,9 +12,9 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
 from monai_sg.data.intensity import scaled
-from monai_sg.engines.chain import Chain
-from monai_sg.engines.history import read_history
-from monai_sg.engines.workflow import check_overrides
+from monai_sg.handlers.history import read_history
+from monai_sg.runs.chain import Chain
+from monai_sg.runs.workflow import check_overrides
 from monai_sg.utils.files import read_json
 from tests.bundles.folders import NAMES, config, content, first_block, full_configs, overlays, parser, recipe, workflow
 from tests.bundles.small_run import BUNDLE, overrides

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from monai_sg.engines.chain import Chain
-from monai_sg.engines.history import read_history
-from monai_sg.engines.run_record import RunRecord
+from monai_sg.handlers.history import read_history
+from monai_sg.runs.chain import Chain
+from monai_sg.runs.record import RunRecord
 from tests.bundles.small_run import BUNDLE, overrides
 from tests.bundles.test_chain import assert_equal, copy_of
 

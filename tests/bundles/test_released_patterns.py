@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json
 from tests.bundles.folders import workflow
 from tests.bundles.small_run import BUNDLE, overrides

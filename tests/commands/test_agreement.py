@@ -9,7 +9,7 @@ import pytest
 
 from monai_sg.commands.agreement import agreement
 from monai_sg.networks.non_skip_unet import NonSkipUNet
-from monai_sg.studies.varied_phantoms import write_varied_phantoms
+from monai_sg.studies.agreement.varied_phantoms import write_varied_phantoms
 from monai_sg.weights.export import save_network
 
 PREPROCESSING = {"intensity_range": [-1000, 1000], "spacing": None, "overview_size": [16, 16, 16]}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from monai_sg.commands.compare import compare
-from monai_sg.engines.history import read_history
+from monai_sg.handlers.history import read_history
 from tests.bundles.small_liver import SMALL, write_cubes
 
 

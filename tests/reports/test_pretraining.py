@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_sg.engines.chain import Chain
 from monai_sg.reports.pretraining import draw_pretraining
+from monai_sg.runs.chain import Chain
 from tests.bundles.small_run import BUNDLE, overrides
 from tests.reports.test_figures import is_picture
 

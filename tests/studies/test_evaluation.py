@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_sg.engines.chain import Chain
+from monai_sg.runs.chain import Chain
 from monai_sg.studies.evaluation import Evaluation, evaluate
 from tests.bundles.small_run import BUNDLE, overrides
 
