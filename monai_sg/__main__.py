@@ -10,7 +10,7 @@ def main() -> None:
     """Run a command; an error of the user's ends with its sentence instead of a traceback."""
     import fire
 
-    from .bundles import build
+    from .bundles.build import build
     from .commands.agreement import agreement
     from .commands.compare import compare
     from .commands.demo import demo

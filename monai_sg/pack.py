@@ -15,6 +15,7 @@ from typing import IO, Any
 from .utils.bundle_folders import bundle_root
 from .utils.files import read_json, sha256_of, write_atomic
 from .utils.imports import file_of, import_closure
+from .utils.json_text import json_text
 from .weights.description import settings_of
 
 PACKAGE = Path(__file__).parent
@@ -149,7 +150,7 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
     config = json.loads(text)
     plain = {name for name, value in config.items() if not isinstance(value, dict)}
     changed = {name: value for name, value in settings.items() if name in plain and config[name] != value}
-    return json.dumps({**config, **changed}, indent=4) + "\n" if changed else text
+    return json_text({**config, **changed}) if changed else text
 
 
 def renamed(text: str, file: Path) -> str:
@@ -170,7 +171,7 @@ def renamed(text: str, file: Path) -> str:
         required = metadata.get("required_packages_version", {})
         others = {key: pin for key, pin in required.items() if key.lower().replace("-", "_") != "monai_sg"}
         if others != required:
-            text = json.dumps({**metadata, "required_packages_version": others}, indent=4) + "\n"
+            text = json_text({**metadata, "required_packages_version": others})
     return _LOGGER.sub(r"\1scripts.", _NAME.sub(r"scripts.\g<0>", text))
 
 

@@ -213,7 +213,7 @@ def test_an_expression_with_the_package_alone_is_refused(expression: str) -> Non
 def test_a_packed_bundle_does_not_require_the_package(name: str) -> None:
     metadata: dict[str, Any] = {"version": "1", "required_packages_version": {"itk": "5.4.7", name: "0.1.0"}}
     new = renamed(json.dumps(metadata), Path("configs/metadata.json"))
-    assert new == json.dumps({"version": "1", "required_packages_version": {"itk": "5.4.7"}}, indent=4) + "\n"
+    assert json.loads(new) == {"version": "1", "required_packages_version": {"itk": "5.4.7"}}
 
 
 def test_command_says_what_it_wrote(

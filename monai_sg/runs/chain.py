@@ -57,10 +57,11 @@ class Chain:
         if "intensity_range" in self.overrides:
             checked_range(self.overrides["intensity_range"])  # the configs look at it after the cache has been filled
         self.preset = self._preset(self.overrides.pop("preset", "default"))
-        self._own = {stage: self._of(stage) for stage in stages}
+        taken = {stage: self._of(stage) for stage in STAGES}
         for name in self.overrides:
-            if not any(name in own for own in self._own.values()):
+            if not any(name in own for own in taken.values()):
                 self._refuse(name)
+        self._own = {stage: taken[stage] for stage in stages}
 
     def config(self, stage: str) -> Path:
         """Return the path of a stage's config."""

@@ -1,14 +1,16 @@
-"""The bundles of the checkout and their configs."""
+"""The bundles of the checkout, their sources and their configs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 
+from monai_sg.bundles.sources import Source
 from monai_sg.runs.workflow import CheckedWorkflow
 
 TOP = Path(__file__).resolve().parents[2] / "bundles"
@@ -24,26 +26,24 @@ def content(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def recipe(bundle: str) -> dict[str, Any]:
-    return content(TOP / "_src" / bundle / "recipe.json")
+@cache
+def source(bundle: str) -> Source:
+    return Source(TOP / "_src" / bundle)
 
 
-def first_block(bundle: str) -> dict[str, Any]:
-    """Return the ids that a user may change, with the defaults that the configs share."""
-    block: dict[str, Any] = {}
-    for part in recipe(bundle)["first_block"]:
-        block |= content(TOP / "_src" / bundle / part)
-    return block
+def files(bundle: str) -> list[str]:
+    """Return the names of all configs of a bundle."""
+    return list(source(bundle).layout["files"])
 
 
 def overlays(bundle: str) -> list[tuple[str, str]]:
     """Return pairs of an overlay and a config it names."""
-    return [(overlay, target) for overlay, targets in recipe(bundle)["overlays"].items() for target in targets]
+    return [(name, target) for name, targets in source(bundle).layout["overlays"].items() for target in targets]
 
 
 def full_configs(bundle: str) -> list[str]:
     """Return the files that run by themselves."""
-    return [name for name in recipe(bundle)["files"] if name not in recipe(bundle)["overlays"]]
+    return [name for name in files(bundle) if name not in source(bundle).layout["overlays"]]
 
 
 def parser(bundle: str, names: Sequence[str], overrides: Mapping[str, Any] | None = None) -> ConfigParser:

@@ -80,8 +80,8 @@ def prepared(data: Path, output: Path, **more: Any) -> dict[str, dict[str, torch
     """Return one case as training, validation, evaluation and inference see it."""
     record = {"image": str(data / "volume-0.nii"), "label": str(data / "segmentation-0.nii"), "id": "volume-0"}
     sources = {
-        "training": (TRAIN, "train::dataset::preparation"),
-        "validation": (TRAIN, "validate::dataset::preparation"),
+        "training": (TRAIN, "train::preprocessing"),
+        "validation": (TRAIN, "validate::preprocessing"),
         "evaluation": (EVALUATE, "validate::dataset::transform"),
         "inference": (INFERENCE, "preprocessing"),
     }

@@ -18,9 +18,9 @@ def takers(name: str, value: object, **more: object) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "stages"),
     [
-        ("epochs", ["autoencoder", "discover", "classify", "train"]),
-        ("corruption::shuffle_prob", ["autoencoder", "discover", "classify", "train"]),
-        ("coordinate_rules#candidates", ["autoencoder", "discover", "classify", "train"]),
+        ("epochs", ["autoencoder", "classify", "train"]),
+        ("corruption::shuffle_prob", ["classify", "train"]),
+        ("coordinate_rules#candidates", ["discover"]),
         ("discovery::device", ["discover"]),
         ("lr_scheduler::step_size", ["classify", "train"]),
         ("lr_scheduler::cooldown", ["autoencoder"]),

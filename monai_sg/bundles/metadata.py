@@ -1,0 +1,39 @@
+"""The ``metadata.json`` of a bundle: what core, family and instance say, and what follows from the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from .configs import Config
+from .sources import Source, merged
+
+
+def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
+    """Return the content of ``configs/metadata.json``.
+
+    Channels and axes of inputs and outputs are those of ``network_def`` in ``inference.json``.
+
+    Args:
+        source: the instance.
+        inference: its ``inference.json``.
+
+    Raises:
+        ValueError: an entry has no place in the order.
+    """
+    own = ConfigParser.load_config_file(source.folder / "metadata.json")
+    found = merged(source.part("core/metadata.json"), source.part("metadata.json"), own)
+    found["stages"] = source.bundle["stages"]
+    parser = ConfigParser(inference)
+    axes = parser.get_parsed_content("spatial_dims")
+    formats = found["network_data_format"]
+    for entry, channels in ((formats["inputs"]["image"], "in_channels"), (formats["outputs"]["pred"], "out_channels")):
+        entry.setdefault("num_channels", parser.get_parsed_content(f"network_def::{channels}"))
+        entry["spatial_shape"] = entry["spatial_shape"] * (axes if len(entry["spatial_shape"]) == 1 else 1)
+    order = source.part("core/order.json")["metadata"]
+    unknown = [name for name in found if name not in order]
+    if unknown:
+        place = source.path("core/order.json")
+        raise ValueError(f"metadata.json of {source.name} has {unknown[0]!r}; give it a place in {place}.")
+    return {name: found[name] for name in order if name in found}
