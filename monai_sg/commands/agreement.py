@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data.cache.volume_cache import open_cache
-from ..data.datalists.scan import open_datalist
+from ..data.datasets.any_folder import AnyFolder
+from ..data.datasets.opening import open_datalist
 from ..data.phantom.patient import ORGANS
 from ..reports.agreement import agreement_chart
 from ..studies.agreement.inputs import comparable_frames, label_maps, network_features
@@ -55,7 +56,7 @@ def agreement(
         data, labels, settings = _phantoms(folder / "phantom"), f"{folder}/phantom/labels", PHANTOM_LABELS | settings
     data = str(Path(data).resolve())  # ITK changes the working folder while it is loaded
     chosen = AgreementSettings.of({**settings, "frames": _listed(settings.get("frames", ()))})
-    datalist = open_datalist(folder / "datalist.json", data)
+    datalist = open_datalist(folder / "datalist.json", data, [AnyFolder()])
     cache = open_cache(datalist, data, folder / "cache")
     frames = comparable_frames(cache, datalist, chosen)
     ids = next(iter(frames.values())).ids

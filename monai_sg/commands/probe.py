@@ -10,7 +10,10 @@ from typing import Any
 
 from ..data.crops.label_map_boxes import boxes_from_labels
 from ..data.crops.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
-from ..data.datalists.labelled_folder import open_labelled
+from ..data.datasets.image_set import ImageSet
+from ..data.datasets.labelled_folder import LabelledFolder
+from ..data.datasets.lits import LiTS
+from ..data.datasets.opening import open_datalist
 from ..data.records import Datalist
 from ..probing.frozen_probe import FrozenProbe
 from ..probing.probe import score_lines, write_scores
@@ -78,7 +81,8 @@ def _workflow(
         )
     if labels is not None:
         listed = overrides.get("datalist", Path(output) / "datalist.json")
-        open_labelled(listed, labels, overrides.get("seed", 0), overrides.get("patient_pattern"))
+        sets: list[ImageSet] = [LiTS(), LabelledFolder()]
+        open_datalist(listed, labels, sets, overrides.get("seed", 0), overrides.get("patient_pattern"))
     return encoder_workflow(weights, str(data or labels), output, overrides)
 
 

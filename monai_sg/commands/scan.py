@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data.datalists.scan import scan_folder
+from ..data.datasets.any_folder import scan_folder
 
 
 def scan(

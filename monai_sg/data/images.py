@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,20 +16,93 @@ from monai.transforms import LoadImaged
 from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
+from ..utils.distributed import rank
 from .readers.formats import UnusableImageError
 from .readers.reading import StoredImage, read_image
-from .records import Datalist
+from .records import SPLITS, Datalist, Record
+from .splits import nested_subset
+
+logger = logging.getLogger(__name__)
 
 
-def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[dict[str, Any]]:
-    """Return ``{"image": path, "id"}`` of every image of a data list, and ``series`` where a folder holds slices."""
+def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[Record]:
+    """Return ``{"image", "id"}`` of every image of a data list, and ``series`` where a folder holds slices.
+
+    ``image`` is an absolute path, or a list of them where channels have files of their own.
+    """
+    folder = Path(dataset_dir).absolute()
+    return [_with_image(record, folder, ("id", "series")) for record in datalist.records]
+
+
+def labelled_records(
+    datalist: Datalist, dataset_dir: str | Path, split: str, fraction: float = 1.0, seed: int = 0
+) -> list[Record]:
+    """Return the labelled images of one split, for MONAI's readers.
+
+    Args:
+        datalist: every record of the split has a label.
+        dataset_dir: folder that its paths are relative to.
+        split: ``training``, ``validation`` or ``test``.
+        fraction: share of the patients whose labels are used, see `nested_subset`; of test patients all are.
+        seed: see `nested_subset`.
+
+    Returns:
+        ``{"image", "label", "id", "patient"}`` of each image, and ``series`` where the record has it; paths are
+        absolute. Only the validation split may be empty.
+
+    Raises:
+        ValueError: for an unknown split, a record without label, a fraction outside (0, 1], or no training or test
+            images.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; a data list has {list(SPLITS)}.")
+    records = getattr(datalist, split)
+    if not records and split != "validation":
+        numbers = ", ".join(f"{len(getattr(datalist, name))} {name}" for name in SPLITS)
+        raise ValueError(f"The data list of {dataset_dir} has no {split} images ({numbers}); add some to that split.")
+    _check_labels(datalist, dataset_dir)
+    if split != "test":
+        records = nested_subset(records, fraction, seed) if records else []
+    if split == "training" and fraction < 1 and rank() == 0:
+        _log_labelled(datalist, fraction, seed)
+    folder = Path(dataset_dir).absolute()
     return [
         {
-            "image": str(Path(dataset_dir).absolute() / record["image"]),
-            **{key: record[key] for key in ("id", "series") if key in record},
+            **_with_image(record, folder, ("id", "patient", "series")),
+            "label": str(folder / record["label"]) if isinstance(record["label"], str) else record["label"],
         }
-        for record in datalist.records
+        for record in records
     ]
+
+
+def _with_image(record: Record, folder: Path, kept: Sequence[str]) -> Record:
+    image = record["image"]
+    absolute = str(folder / image) if isinstance(image, str) else [str(folder / path) for path in image]
+    return {"image": absolute, **{key: record[key] for key in kept if key in record}}
+
+
+def _check_labels(datalist: Datalist, dataset_dir: str | Path) -> None:
+    """Raise if a record has no label."""
+    records = datalist.records
+    unlabelled = [record["id"] for record in records if record.get("label") is None]
+    if unlabelled:
+        raise ValueError(
+            f"The data list of {dataset_dir} has no label for {unlabelled[0]} ({len(unlabelled)} of {len(records)} "
+            'records lack one). Add "label" to each record, or name a datalist that does not exist yet, to have it '
+            "made from the labels in dataset_dir."
+        )
+
+
+def _log_labelled(datalist: Datalist, fraction: float, seed: int) -> None:
+    """Log how many patients are trained and validated with, together what has to be labelled."""
+    known = {split: getattr(datalist, split) for split in ("training", "validation")}
+    kept = {split: nested_subset(records, fraction, seed) for split, records in known.items() if records}
+    used, of = (
+        {split: len({record["patient"] for record in records}) for split, records in each.items()}
+        for each in (kept, known)
+    )
+    parts = " and ".join(f"{number} of {of[split]} {split} patients" for split, number in used.items())
+    logger.info(f"label_fraction {fraction:g}: {parts}, {sum(used.values())} labelled patients in all.")
 
 
 def file_name(name: str) -> str:

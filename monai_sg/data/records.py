@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +12,29 @@ from ..utils.files import read_json, write_json
 
 SPLITS = ("training", "validation", "test")
 
+Record = dict[str, Any]
+
 
 @dataclass
 class Datalist:
     """One record per image, split by patient, and the files that were left out with the reason.
 
-    A record is ``{"image": path relative to the data set's folder, "id": unique name, "patient": name}`` and may hold
-    ``label`` and, for a folder of slices, ``series``: a SeriesInstanceUID, or the pattern of the names of its pictures.
+    A record is ``{"image", "id": unique name, "patient": name}``. ``image`` is a path relative to the data set's
+    folder, or a list of them, one per channel of the same image. It may hold ``label``: the path of a label map, the
+    number of a class, or a list of numbers (one per class, 0 or 1, or the numbers of classes); and, for a folder of
+    slices, ``series``: a SeriesInstanceUID, or the pattern of the names of its pictures. ``classes`` names what numbers
+    in labels stand for, ``source`` the set that was read.
     """
 
-    training: list[dict[str, Any]] = field(default_factory=list)
-    validation: list[dict[str, Any]] = field(default_factory=list)
-    test: list[dict[str, Any]] = field(default_factory=list)
+    training: list[Record] = field(default_factory=list)
+    validation: list[Record] = field(default_factory=list)
+    test: list[Record] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    source: str | None = None
 
     @property
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Record]:
         """All records, training first."""
         return [*self.training, *self.validation, *self.test]
 
@@ -35,19 +44,27 @@ class Datalist:
 
     @classmethod
     def load(cls, path: str | Path) -> Datalist:
-        """Read a list; raises ``ValueError`` on unknown keys, repeated ids or a patient in two splits."""
+        """Read a list; raises ``ValueError`` on what `check` refuses and on unknown keys."""
         content = read_json(path)
-        unknown = sorted(set(content) - {*SPLITS, "skipped"})
+        known = [each.name for each in fields(cls)]
+        unknown = sorted(set(content) - set(known))
         if unknown:
-            raise ValueError(f"{path} holds the keys {unknown}; a data list has {[*SPLITS, 'skipped']}.")
+            raise ValueError(f"{path} holds the keys {unknown}; a data list has {known}.")
         datalist = cls(**content)
         datalist.check(path)
         return datalist
 
     def check(self, path: str | Path) -> None:
-        """Raise ``ValueError`` if an id occurs twice or a patient is in two splits; ``path`` names the list."""
-        ids = [record["id"] for record in self.records]
-        repeated = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+        """Raise ``ValueError`` for a record of another form, an id that occurs twice or a patient in two splits.
+
+        Args:
+            path: names the list.
+        """
+        for split in SPLITS:
+            for number, record in enumerate(getattr(self, split)):
+                check_record(record, f"{path}: {split} record {number}", len(self.classes))
+        count = Counter(record["id"] for record in self.records)
+        repeated = sorted(name for name, number in count.items() if number > 1)
         if repeated:
             raise ValueError(f"{path} lists the ids {repeated[:5]} more than once; each image needs its own id.")
         split_of: dict[str, str] = {}
@@ -59,6 +76,65 @@ class Datalist:
                         f"{path} has patient {record['patient']} in {other} and in {split}; "
                         "a patient belongs to one split."
                     )
+
+
+def check_record(record: Any, place: str, num_classes: int = 0) -> None:
+    """Check the form of a record of a data list.
+
+    Args:
+        record: what should be one.
+        place: names it in an error.
+        num_classes: what whole numbers as labels stay below; 0 where it is not known.
+
+    Raises:
+        ValueError: it lacks a key, or what it holds is of the wrong kind; says what stands there and what should.
+    """
+    if not isinstance(record, dict):
+        raise ValueError(f"{place} is {record!r}; a record is an object with image, id and patient.")
+    for key in ("image", "id", "patient"):
+        if key not in record:
+            raise ValueError(f"{place} lacks {key!r}; a record has image, id and patient.")
+    place = f"{place} ({record['id']})"
+    for key in ("id", "patient"):
+        if not (isinstance(record[key], str) and record[key]):
+            raise ValueError(f"{place} has the {key} {record[key]!r}; give a text that is not empty.")
+    image, label = record["image"], record.get("label")
+    if not ((isinstance(image, str) and image) or _is_list_of(image, str)):
+        raise ValueError(f"{place} has the image {image!r}; give a path, or a list of paths, one per channel.")
+    if not (label is None or isinstance(label, str) or _is_number(label) or _is_list_of(label, int)):
+        raise ValueError(
+            f"{place} has the label {label!r}; give the path of a label map, the number of a class from 0, a list of "
+            "such numbers, or null."
+        )
+    largest = max((label if isinstance(label, list) else [label]), default=0) if _counts(label) else 0
+    if num_classes and largest >= num_classes:
+        raise ValueError(f"{place} has the label {label!r}, but the list has {num_classes} classes, from 0.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_list_of(value: Any, kind: type[str] | type[int]) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(_is_number(item) if kind is int else isinstance(item, str) and bool(item) for item in value)
+
+
+def _counts(label: Any) -> bool:
+    return _is_number(label) or _is_list_of(label, int)
+
+
+def images_of(record: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the image of a record, one per file of channels."""
+    image = record["image"]
+    return [str(image)] if isinstance(image, str | Path) else [str(path) for path in image]
+
+
+def files_of(record: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the image and, where it is a map, of the label of a record."""
+    label = record.get("label")
+    return [*images_of(record), *([label] if isinstance(label, str) else [])]
 
 
 @dataclass

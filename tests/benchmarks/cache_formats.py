@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from monai_sg.data.cache.volume_cache import open_cache
-from monai_sg.data.datalists.scan import scan_folder
+from monai_sg.data.datasets.any_folder import scan_folder
 
 BOX = (64, 64, 32)
 BLOCK = (32, 32, 16)

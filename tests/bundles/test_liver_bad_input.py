@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.datalists.labelled_folder import labelled_datalist
+from monai_sg.data.datasets.labelled_folder import LabelledFolder
 from monai_sg.data.records import Datalist
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json
@@ -71,7 +71,7 @@ def cut(label: Path) -> None:
 def test_a_label_that_does_not_fit_leaves_its_image_out(
     cubes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None], sentence: str
 ) -> None:
-    case = labelled_datalist(cubes, progress=False).training[0]
+    case = LabelledFolder(progress=False).read(cubes).training[0]
     spoil(cubes / case["label"])
     with caplog.at_level(logging.WARNING):
         run(TRAIN, cubes, tmp_path / "run")
@@ -85,7 +85,7 @@ def test_a_label_that_does_not_fit_leaves_its_image_out(
 def test_a_label_with_another_affine_may_be_laid_on_its_image(
     cubes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    case = labelled_datalist(cubes, progress=False).training[0]
+    case = LabelledFolder(progress=False).read(cubes).training[0]
     spoil_affine(cubes / case["label"])
     run(TRAIN, cubes, tmp_path / "run", match_affine=False)
     assert f"{case['id']}: the label has another position" in caplog.text
@@ -93,7 +93,7 @@ def test_a_label_with_another_affine_may_be_laid_on_its_image(
 
 
 def test_an_empty_label_is_used_with_a_warning(cubes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    datalist = labelled_datalist(cubes, progress=False)
+    datalist = LabelledFolder(progress=False).read(cubes)
     for case in (datalist.training[0], *datalist.validation):
         label = nibabel.load(cubes / case["label"])
         write_nifti(cubes / case["label"], np.zeros(label.shape, np.uint8), label.affine)
@@ -112,7 +112,7 @@ def test_no_usable_label_at_all_ends_a_training(cubes: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("names", [TRAIN, EVALUATE])
 def test_a_folder_without_labels_is_refused(cubes: Path, tmp_path: Path, names: list[str]) -> None:
     sentence = refusal(names, cubes / "images", tmp_path / "run")
-    assert re.search(r"No labels were found in dataset_dir .*Looked for imagesTr and labelsTr", sentence)
+    assert re.search(r"has no layout that is known here\. Looked for .*imagesTr with labelsTr", sentence)
     assert "is not a folder" in refusal(names, cubes / "absent", tmp_path / "run")
 
 
@@ -232,7 +232,7 @@ def test_without_weights_the_step_before_is_named(liver_cohort: Path, tmp_path: 
 def test_an_evaluation_stops_at_a_label_that_does_not_fit_and_names_its_case(
     cubes: Path, finished_liver: Path, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
-    (case,) = labelled_datalist(cubes, progress=False).test
+    (case,) = LabelledFolder(progress=False).read(cubes).test
     spoil(cubes / case["label"])
     sentence = refusal(EVALUATE, cubes, tmp_path / "run", ckpt_dir=str(finished_liver / "models"))
     assert re.match(rf"{case['id']} (holds the label values|has another position)", sentence)

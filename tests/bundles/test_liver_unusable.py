@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_sg.data.datalists.labelled_folder import labelled_datalist
+from monai_sg.data.datasets.labelled_folder import LabelledFolder
 from tests.bundles.small_liver import INFERENCE, TRAIN, run, write_cubes, write_nifti
 from tests.bundles.test_liver_bad_input import refusal
 
@@ -49,7 +49,7 @@ def test_a_training_without_any_foreground_stops_with_the_values_of_the_labels(c
 def test_validation_images_of_no_use_do_not_stop_a_training(
     cubes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for case in labelled_datalist(cubes, progress=False).validation:
+    for case in LabelledFolder(progress=False).read(cubes).validation:
         write_nifti(cubes / case["image"], np.zeros((24, 24, 24), np.int16))
     run(TRAIN, cubes, tmp_path / "run")
     assert "There are no records of their own, so 4 training records are validated on." in caplog.text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from monai.transforms import EnsureChannelFirst, Orientation, SaveImage
 from PIL import Image
 
 from monai_sg.data.cache.volume_cache import open_cache
-from monai_sg.data.datalists.scan import scan_folder
-from monai_sg.data.images import LoadRecordd, image_records
+from monai_sg.data.datasets.any_folder import scan_folder
+from monai_sg.data.images import LoadRecordd, image_records, labelled_records
 from monai_sg.data.readers.formats import UnusableImageError
 from monai_sg.data.records import Datalist
 from tests.data.conftest import WriteSeries, ct_like, write_nifti
@@ -155,3 +156,54 @@ def test_an_image_without_id_keeps_the_name_of_its_file(tmp_path: Path) -> None:
 def test_one_file_per_image(tmp_path: Path) -> None:
     with pytest.raises(UnusableImageError, match="names 2 files"):
         LoadRecordd("image")({"image": ["a.nii", "b.nii"]})
+
+
+def test_records_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {"image": "images/a.nii", "label": "labels/a.nii", "id": "a", "patient": "p", "site": "ignored"}
+    monkeypatch.chdir(tmp_path)
+    assert labelled_records(Datalist(test=[record]), "data", "test") == [
+        {"image": f"{tmp_path}/data/images/a.nii", "label": f"{tmp_path}/data/labels/a.nii", "id": "a", "patient": "p"}
+    ]
+    assert labelled_records(Datalist(test=[{**record, "series": "1.2"}]), "data", "test")[0]["series"] == "1.2"
+    assert labelled_records(Datalist(test=[record]), "data", "validation") == []
+    with pytest.raises(ValueError, match=r"no training images \(0 training, 0 validation, 1 test\)"):
+        labelled_records(Datalist(test=[record]), "data", "training")
+    with pytest.raises(ValueError, match="split is 'train'; a data list has"):
+        labelled_records(Datalist(), "data", "train")
+
+
+def test_a_fraction_keeps_whole_patients(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    records = [
+        {"image": "i", "label": "l", "id": f"{patient}_{scan}", "patient": str(patient)}
+        for patient in range(10)
+        for scan in range(2)
+    ]
+    validation = [{"image": "i", "label": "l", "id": f"v{n}", "patient": f"v{n}"} for n in range(5)]
+    datalist = Datalist(training=records, validation=validation, test=[{**validation[0], "id": "t", "patient": "t"}])
+    kept = [{record["id"] for record in labelled_records(datalist, ".", "training", share)} for share in (0.1, 0.25, 1)]
+    assert [len(names) for names in kept] == [2, 6, 20]
+    assert kept[0] < kept[1] < kept[2]
+    assert caplog.messages == [
+        "label_fraction 0.1: 1 of 10 training patients and 1 of 5 validation patients, 2 labelled patients in all.",
+        "label_fraction 0.25: 3 of 10 training patients and 2 of 5 validation patients, 5 labelled patients in all.",
+    ]
+    assert len(labelled_records(datalist, ".", "validation", 0.25)) == 2
+    assert len(labelled_records(datalist, ".", "test", 0.25)) == 1
+    other = {record["id"] for record in labelled_records(datalist, ".", "training", 0.1, seed=1)}
+    assert other != kept[0]
+
+
+def test_paths_of_channels_and_labels_that_are_classes(tmp_path: Path) -> None:
+    record = {"image": ["flair.nii", "t1.nii"], "label": [0, 1], "id": "a", "patient": "p"}
+    datalist = Datalist(training=[record], classes=["x", "y"])
+    (found,) = labelled_records(datalist, tmp_path, "training")
+    assert found == {**record, "image": [f"{tmp_path}/flair.nii", f"{tmp_path}/t1.nii"]}
+    assert image_records(datalist, tmp_path) == [{"image": found["image"], "id": "a"}]
+
+
+def test_a_record_without_label_is_named() -> None:
+    record = {"image": "a.nii.gz", "id": "a", "patient": "a"}
+    datalist = Datalist(training=[{**record, "label": 0}, {**record, "id": "b"}])
+    with pytest.raises(ValueError, match=r"data has no label for b \(1 of 2 records lack one\)"):
+        labelled_records(datalist, "data", "training")

@@ -8,7 +8,10 @@ import pytest
 import torch
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from monai_sg.data.datalists.labelled_folder import labelled_datalist, labelled_records
+from monai_sg.data.datasets.labelled_folder import LabelledFolder
+from monai_sg.data.datasets.lits import LiTS
+from monai_sg.data.datasets.opening import open_datalist
+from monai_sg.data.images import labelled_records
 from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.records import SPLITS
 
@@ -26,7 +29,7 @@ KEYS = ["image", "label"]
 def test_every_pair_is_found_and_fits(
     real_data: Path, folder: str, numbers: list[int], foreground: list[int], known_labels: list[int]
 ) -> None:
-    datalist = labelled_datalist(real_data / folder, progress=False)
+    datalist = LabelledFolder(progress=False).read(real_data / folder)
     assert [len(getattr(datalist, split)) for split in SPLITS] == numbers
     assert datalist.skipped == []
     read = Compose([LoadImaged(KEYS), EnsureChannelFirstd(KEYS), PrepareLabeld("label", foreground, known_labels)])
@@ -37,9 +40,9 @@ def test_every_pair_is_found_and_fits(
             assert torch.unique(data["label"].as_tensor()).tolist() == [0, 1]
 
 
-def test_labels_under_other_names_are_asked_for(real_data: Path) -> None:
-    with pytest.raises(ValueError, match=r"No labels were found .* Found: .*images/, labels_auto/"):
-        labelled_datalist(real_data / "ct_chest_abdomen")
+def test_labels_under_other_names_are_asked_for(real_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no layout that is known here\. .* Found: .*images/, labels_auto/"):
+        open_datalist(tmp_path / "list.json", real_data / "ct_chest_abdomen", [LiTS(), LabelledFolder()])
 
 
 def test_automatic_liver_of_one_abdomen(real_data: Path, tmp_path: Path) -> None:
@@ -47,7 +50,7 @@ def test_automatic_liver_of_one_abdomen(real_data: Path, tmp_path: Path) -> None
     (tmp_path / "labels").mkdir()
     (tmp_path / "images").symlink_to(source / "images")
     (tmp_path / "labels/TS-example.nii.gz").symlink_to(source / "labels_auto/TS-example_liver.nii.gz")
-    datalist = labelled_datalist(tmp_path, progress=False)
+    datalist = LabelledFolder(progress=False).read(tmp_path)
     assert [record["id"] for record in datalist.training] == ["TS-example"]
     assert {item["path"] for item in datalist.skipped} == {
         f"images/{name}.nii.gz" for name in ("CRLM-CT-1004", "LIDC-IDRI-0314", "Lung_Dx-A0001", "TS-aorta-crop")

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
-from monai_sg.data.datalists.scan import scan_folder, walk_files
+from monai_sg.data.datasets.any_folder import scan_folder
+from monai_sg.data.datasets.inspection import walk_files
 from monai_sg.data.readers.volumes import read_volume
 
 

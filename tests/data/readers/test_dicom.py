@@ -12,7 +12,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from monai_sg.data.cache.volume_cache import open_cache
-from monai_sg.data.datalists.scan import scan_folder
+from monai_sg.data.datasets.any_folder import scan_folder
 from monai_sg.data.readers.dicom import slices_of_series
 from monai_sg.data.readers.formats import UnusableImageError
 from monai_sg.data.readers.volumes import read_volume

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from monai_sg.data.cache.volume_cache import open_cache
-from monai_sg.data.datalists.scan import scan_folder
+from monai_sg.data.datasets.any_folder import scan_folder
 from monai_sg.data.readers.formats import UnusableImageError, read_header, spacing_in
 from monai_sg.data.readers.stacks import find_stacks, pattern_of
 from monai_sg.data.readers.volumes import header_of, read_volume

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from monai_sg.data.datalists.naming import compile_pattern, label_reason, patient_in, unique_ids
+from monai_sg.data.datasets.naming import compile_pattern, label_reason, patient_in, unique_ids
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_sg.data.datalists.pairs import Pair, pair_by_name, usable_pairs
+from monai_sg.data.datasets.pairs import Pair, pair_by_name, usable_pairs
 from monai_sg.data.readers.formats import NIFTI_INTENT_LABEL
 from tests.data.conftest import ct_like, write_nifti
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_sg.data.datalists.scan import open_datalist, scan_folder
+from monai_sg.data.datasets.any_folder import scan_folder
 from tests.data.conftest import WriteSeries, ct_like, write_nifti
 
 
@@ -198,15 +198,3 @@ def test_pictures_where_volumes_are_wanted_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"as a 3D image, but 8 of them are pictures: weights for 3D images .* evenly"):
         scan_folder(tmp_path, progress=False, spatial_dims=3)
     assert len(scan_folder(tmp_path, progress=False, spatial_dims=2).records) == 8
-
-
-def test_open_datalist_writes_then_reads(tmp_path: Path) -> None:
-    for name in "abc":
-        write_nifti(tmp_path / f"data/{name}.nii.gz", ct_like())
-    path = tmp_path / "out/datalist.json"
-    first = open_datalist(path, tmp_path / "data")
-    write_nifti(tmp_path / "data/later.nii.gz", ct_like())
-    assert open_datalist(path, tmp_path / "data") == first
-    (tmp_path / "data/b.nii.gz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"lists b.nii.gz, which is not in .* \(1 of 3 images are missing\)"):
-        open_datalist(path, tmp_path / "data")

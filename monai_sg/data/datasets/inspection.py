@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -41,6 +43,19 @@ class Found:
     num_axes: int
     patient: str = ""
     series: str = ""
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Yield all files, hidden ones left out, following links but no folder twice."""
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root, name) for name in names if not name.startswith("."))
 
 
 def inspect_files(dataset_dir: Path, paths: list[Path], volumes: bool, progress: bool) -> tuple[list[Found], Skipped]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_sg.data.datalists.leakage import check_leakage
+from monai_sg.data.datasets.leakage import check_leakage
 from monai_sg.data.records import Datalist
 
 

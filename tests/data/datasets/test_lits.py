@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_sg.data.datalists.lits import is_lits, lits_datalist
+from monai_sg.data.datasets.lits import LiTS
 from monai_sg.data.phantom.ct import write_ct_cohort
 from monai_sg.data.records import Datalist
 from tests.data.conftest import ct_like, write_nifti
@@ -14,7 +14,7 @@ SHAPE = (32, 24, 24)
 
 
 def _read(folder: Path) -> tuple[Datalist, dict[str, str]]:
-    datalist = lits_datalist(folder, progress=False)
+    datalist = LiTS(progress=False).read(folder)
     return datalist, {item["path"]: item["reason"] for item in datalist.skipped}
 
 
@@ -27,7 +27,7 @@ def test_phantom_cohort_gets_the_official_split(tmp_path: Path, caplog: pytest.L
     caplog.set_level(logging.INFO)
     write_ct_cohort(tmp_path, numbers=[0, 99, 100, 114, 115, 129], layout="lits", shape=SHAPE)
     datalist, skipped = _read(tmp_path)
-    assert is_lits(tmp_path)
+    assert LiTS().matches(tmp_path)
     assert [record["id"] for record in datalist.training] == ["volume-0", "volume-99"]
     assert [record["id"] for record in datalist.validation] == ["volume-100", "volume-114"]
     assert datalist.test == [
@@ -42,7 +42,7 @@ def test_files_in_any_subfolders(tmp_path: Path) -> None:
     _write(tmp_path, "Training Batch 1/volume-3.nii", "Training Batch 1/segmentation-3.nii")
     _write(tmp_path, "Training Batch 2/volume-104.nii.gz", "segmentations/segmentation-104.nii")
     datalist, skipped = _read(tmp_path)
-    assert is_lits(tmp_path)
+    assert LiTS().matches(tmp_path)
     assert [(record["image"], record["label"]) for record in datalist.records] == [
         ("Training Batch 1/volume-3.nii", "Training Batch 1/segmentation-3.nii"),
         ("Training Batch 2/volume-104.nii.gz", "segmentations/segmentation-104.nii"),
@@ -78,5 +78,5 @@ def test_a_scan_that_is_cut_short_is_left_out(tmp_path: Path) -> None:
 
 def test_other_folders_are_not_lits(tmp_path: Path) -> None:
     _write(tmp_path, "images/a.nii.gz", "labels/a.nii.gz", "volume-1.nii", "test-volume-1.nii")
-    assert not is_lits(tmp_path)
-    assert not is_lits(tmp_path / "absent")
+    assert not LiTS().matches(tmp_path)
+    assert not LiTS().matches(tmp_path / "absent")

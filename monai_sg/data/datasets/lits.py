@@ -7,8 +7,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from ..records import SPLITS, Datalist
+from .inspection import walk_files
 from .pairs import Pair, log_skipped, usable_pairs
-from .scan import walk_files
 
 logger = logging.getLogger(__name__)
 
@@ -22,45 +22,52 @@ SPLIT_OF = {
 NAME = re.compile(r"(volume|segmentation|test-volume)-(\d+)\.nii(?:\.gz)?", re.I)
 
 
-def is_lits(dataset_dir: str | Path) -> bool:
-    """Return whether a folder or its subfolders hold a ``volume-N.nii`` and a ``segmentation-N.nii`` (or .nii.gz)."""
-    kinds = {found[1].lower() for path in walk_files(Path(dataset_dir)) if (found := NAME.fullmatch(path.name))}
-    return {"volume", "segmentation"} <= kinds
-
-
-def lits_datalist(dataset_dir: str | Path, progress: bool = True) -> Datalist:
-    """Read the data list of LiTS-2017 with its usual split: scans 0-99 train, 100-114 validate, 115-129 test.
+class LiTS:
+    """LiTS-2017 with its usual split: scans 0-99 train, 100-114 validate, 115-129 test.
 
     Volumes and segmentations may lie in one folder or in any subfolders, such as "Training Batch 1". Each scan counts
     as its own patient. A split may be empty.
 
     Args:
-        dataset_dir: the folder.
         progress: show a bar while headers are compared.
-
-    Returns:
-        records ``{"image", "label", "id", "patient"}`` by number, and the files that were left out with the reason.
     """
-    dataset_dir = Path(dataset_dir)
-    volumes, segmentations, skipped = _find(dataset_dir)
-    pairs: dict[int, Pair] = {}
-    for number in sorted({*volumes, *segmentations}):
-        if reason := _without_partner(number, volumes, segmentations):
-            skipped.append(reason)
-        elif number not in SPLIT_OF:
-            skipped.append({"path": str(volumes[number]), "reason": "is in no split, which holds the scans 0 to 129"})
-        else:
-            pairs[number] = Pair(volumes[number], segmentations[number])
-    usable, others = usable_pairs(dataset_dir, list(pairs.values()), progress)
-    datalist = Datalist(skipped=sorted([*skipped, *others], key=lambda item: item["path"]))
-    for number, pair in pairs.items():
-        if pair in usable:
-            record = {"image": str(pair.image), "label": str(pair.label), "id": f"volume-{number}"}
-            getattr(datalist, SPLIT_OF[number]).append({**record, "patient": str(number)})
-    numbers = ", ".join(f"{len(getattr(datalist, split))} {split}" for split in SPLITS)
-    logger.info(f"{dataset_dir}: LiTS-2017 with {len(datalist.records)} labelled scans ({numbers}).")
-    log_skipped(dataset_dir, datalist.skipped)
-    return datalist
+
+    name = "LiTS-2017"
+    layout = "volume-N.nii with segmentation-N.nii (LiTS-2017)"
+
+    def __init__(self, progress: bool = True) -> None:
+        self.progress = progress
+
+    def matches(self, folder: Path) -> bool:
+        """Return whether there are a ``volume-N.nii`` and a ``segmentation-N.nii`` (or .nii.gz)."""
+        kinds = {found[1].lower() for path in walk_files(folder) if (found := NAME.fullmatch(path.name))}
+        return {"volume", "segmentation"} <= kinds
+
+    def read(self, folder: Path, seed: int = 0, patient_pattern: str | None = None) -> Datalist:
+        """Return records ``{"image", "label", "id", "patient"}`` by number, and the files that were left out.
+
+        The split is published and patients are not known, so neither argument has a say.
+        """
+        volumes, segmentations, skipped = _find(folder)
+        pairs: dict[int, Pair] = {}
+        for number in sorted({*volumes, *segmentations}):
+            if reason := _without_partner(number, volumes, segmentations):
+                skipped.append(reason)
+            elif number not in SPLIT_OF:
+                outside = "is in no split, which holds the scans 0 to 129"
+                skipped.append({"path": str(volumes[number]), "reason": outside})
+            else:
+                pairs[number] = Pair(volumes[number], segmentations[number])
+        usable, others = usable_pairs(folder, list(pairs.values()), self.progress)
+        datalist = Datalist(skipped=sorted([*skipped, *others], key=lambda item: item["path"]))
+        for number, pair in pairs.items():
+            if pair in usable:
+                record = {"image": str(pair.image), "label": str(pair.label), "id": f"volume-{number}"}
+                getattr(datalist, SPLIT_OF[number]).append({**record, "patient": str(number)})
+        numbers = ", ".join(f"{len(getattr(datalist, split))} {split}" for split in SPLITS)
+        logger.info(f"{folder}: LiTS-2017 with {len(datalist.records)} labelled scans ({numbers}).")
+        log_skipped(folder, datalist.skipped)
+        return datalist
 
 
 Files = dict[int, PurePosixPath]

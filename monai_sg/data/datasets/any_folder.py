@@ -1,0 +1,155 @@
+"""Any folder of images: what can be used, what was left out and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
+from ..readers.stacks import is_pattern
+from ..records import Datalist
+from ..splits import FRACTIONS, split_by_patient
+from .inspection import Found, Skipped, inspect_files, walk_files, without_spacing
+from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
+
+logger = logging.getLogger(__name__)
+
+
+class AnyFolder:
+    """Any folder of images, without labels: whatever in it can be read.
+
+    Args:
+        spatial_dims: see `scan_folder`.
+    """
+
+    name = "folder of images"
+    layout = "images of any known format, in any sub-folders"
+
+    def __init__(self, spatial_dims: int | None = None) -> None:
+        self.spatial_dims = spatial_dims
+
+    def matches(self, folder: Path) -> bool:
+        """Return whether there is a folder."""
+        return folder.is_dir()
+
+    def read(self, folder: Path, seed: int = 0, patient_pattern: str | None = None) -> Datalist:
+        """Scan the folder, see `scan_folder`."""
+        return scan_folder(folder, seed, patient_pattern, spatial_dims=self.spatial_dims)
+
+
+def scan_folder(
+    dataset_dir: str | Path,
+    seed: int = 0,
+    patient_pattern: str | None = None,
+    fractions: Sequence[float] | None = FRACTIONS,
+    progress: bool = True,
+    spatial_dims: int | None = None,
+) -> Datalist:
+    r"""Find all images in a folder and its subfolders (links are followed) and split them by patient.
+
+    Headers are read, voxels are not. Volumes: NIfTI, MHD, MHA, NRRD, npy, TIFF of several pages, DICOM series, and
+    folders of numbered PNG or TIFF slices (`find_stacks`; only if ``spatial_dims`` is 3 or ``spacing.txt`` lies in the
+    folder); pictures: PNG, JPEG, TIFF and DICOM films. A patient is what ``patient_pattern`` finds, else the PatientID
+    of DICOM, else each image counts as its own.
+
+    Args:
+        dataset_dir: the folder.
+        seed: of the split.
+        patient_pattern: regular expression that finds the patient in an image's relative path (that of a stack ends in
+            its pattern, ``exam/p1_*.png``), with the name in its first group, for example ``r"(LIDC-IDRI-\d+)"``.
+        fractions: shares of patients for training, validation and test; ``None`` makes all of them test images.
+        progress: show a bar.
+        spatial_dims: 2 or 3 to use only such images; ``None`` takes volumes, or pictures where there is no volume.
+
+    Returns:
+        the list, images sorted by path, with the reason for each file that was left out.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: the folder holds no image that can be used.
+    """
+    dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
+    found, skipped = _find(dataset_dir, spatial_dims, progress)
+    records, unknown = _records(found, dataset_dir.resolve().name, patient_pattern)
+    splits = {"test": records}
+    if fractions is not None:
+        warn_of_unknown_patients(unknown, len(found))
+        splits = split_by_patient(records, fractions, seed)
+    _log_found(dataset_dir, splits, skipped)
+    return Datalist(splits.get("training", []), splits.get("validation", []), splits["test"], skipped)
+
+
+def _log_found(dataset_dir: Path, splits: Mapping[str, Sequence[object]], skipped: Skipped) -> None:
+    numbers = ", ".join(f"{len(records)} {name}" for name, records in splits.items())
+    first = f", such as {skipped[0]['path']}, which {skipped[0]['reason']}" if skipped else ""
+    logger.info(
+        f"{dataset_dir}: {sum(map(len, splits.values()))} images{f' ({numbers})' if len(splits) > 1 else ''}, "
+        f"{len(skipped)} files or series left out{first}."
+    )
+
+
+def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[list[Found], Skipped]:
+    """Return the usable images and what was left out; raise if there is nothing to use."""
+    if not dataset_dir.is_dir():
+        raise FileNotFoundError(
+            f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images."
+        )
+    paths = sorted(walk_files(dataset_dir))
+    if not paths:
+        raise ValueError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
+    found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress)
+    found, others = _of_one_kind(found, spatial_dims)
+    skipped = sorted([*skipped, *others], key=lambda item: item["path"])
+    if not found:
+        reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
+        pictures = sum(suffix_of(path) in PICTURES for path in paths)
+        raise ValueError(
+            f"None of the {len(paths)} files in {dataset_dir} can be used as {_wanted(spatial_dims, pictures)} "
+            f"{reasons or 'No file has a known format'}. Known formats: {', '.join(SUFFIXES)} and DICOM."
+        )
+    if bare := without_spacing(dataset_dir, found):
+        logger.warning(
+            f"No spacing is known for {len(bare)} of {len(found)} volumes, such as {bare[0].path}: 1 mm is taken. "
+            f"Write it in mm along the three axes, such as '0.7 0.7 2.5', to {SPACING_FILE} in their folder."
+        )
+    return found, skipped
+
+
+def _wanted(spatial_dims: int | None, pictures: int) -> str:
+    """Return what files were looked at for, and of pictures looked at as volumes that they may be none."""
+    if spatial_dims == 3 and pictures:
+        return (
+            f"a 3D image, but {pictures} of them are pictures: weights for 3D images (spatial_dims 3) do not fit "
+            "pictures, unless these are the slices of volumes."
+        )
+    return f"a {spatial_dims}D image." if spatial_dims else "an image."
+
+
+def _of_one_kind(found: list[Found], spatial_dims: int | None) -> tuple[list[Found], Skipped]:
+    """Keep images of one number of axes: the wanted one, else volumes where there are any."""
+    if not found:
+        return [], []
+    wanted = spatial_dims or max(item.num_axes for item in found)
+    reason = f"is a {5 - wanted}D image; {wanted}D images are used here"
+    others = [{"path": str(item.path), "reason": reason} for item in found if item.num_axes != wanted]
+    return [item for item in found if item.num_axes == wanted], others
+
+
+def _records(
+    found: list[Found], folder_name: str, patient_pattern: str | None
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the images with id and patient, and the paths of those whose patient is not known."""
+    ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
+    pattern = compile_pattern(patient_pattern) if patient_pattern else None
+    records, unknown = [], []
+    for item, name in zip(found, ids, strict=True):
+        path = item.path / item.series if is_pattern(item.series) else item.path
+        patient = patient_in(str(path), pattern) if pattern else None
+        if not patient and item.patient.lower() not in PLACEHOLDERS:
+            patient = item.patient
+        if not patient:
+            unknown.append(str(item.path))
+        record = {"image": str(item.path), "id": name, "patient": patient or name}
+        records.append({**record, "series": item.series} if item.series else record)
+    return records, unknown
