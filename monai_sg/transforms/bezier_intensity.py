@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .corruption import Corruption, Params, bernoulli, check_probability, split_shape
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class BezierIntensity(Corruption):
@@ -97,24 +95,3 @@ def bezier_table(control: Tensor, inverted: Tensor, points: int) -> Tensor:
     table = torch.lerp(y.gather(1, right - 1), y.gather(1, right), weight)
     table[:, 0], table[:, -1] = y[:, 0], y[:, -1]
     return table
-
-
-class RandBezierIntensity(RandCorruption):
-    """`BezierIntensity` of one channel-first image."""
-
-    def __init__(self, prob: float = 0.9, invert_prob: float = 0.5, points: int = 1000) -> None:
-        super().__init__(BezierIntensity(1.0, invert_prob, points), prob)
-
-
-class RandBezierIntensityd(RandCorruptiond):
-    """Dictionary version of `RandBezierIntensity`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        prob: float = 0.9,
-        invert_prob: float = 0.5,
-        points: int = 1000,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, BezierIntensity(1.0, invert_prob, points), prob, allow_missing_keys)

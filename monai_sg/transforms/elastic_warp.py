@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from monai.config import KeysCollection
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from .corruption import Corruption, Params, apply_in_parts, bernoulli, check_probability, split_shape
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 LEAST_SINGULAR_VALUE = 1e-3
 """Of the largest one; below it a mode of the smoothing carries less than a millionth of the variance."""
@@ -127,24 +125,3 @@ def smoothing_basis(size: int, sigma: float) -> Tensor:
     kept = values > LEAST_SINGULAR_VALUE * values[0]
     vectors = vectors * np.sign(vectors[:1])  # LAPACK leaves the signs open
     return torch.from_numpy((vectors * values)[:, kept].astype(np.float32))
-
-
-class RandElasticWarp(RandCorruption):
-    """`ElasticWarp` of one channel-first image."""
-
-    def __init__(self, prob: float = 1.0, sigma: float = 8.0, alpha: float = 991.0) -> None:
-        super().__init__(ElasticWarp(1.0, sigma, alpha), prob)
-
-
-class RandElasticWarpd(RandCorruptiond):
-    """Dictionary version of `RandElasticWarp`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        prob: float = 1.0,
-        sigma: float = 8.0,
-        alpha: float = 991.0,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, ElasticWarp(1.0, sigma, alpha), prob, allow_missing_keys)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .bezier_intensity import BezierIntensity
@@ -14,7 +13,6 @@ from .in_paint import InPaint
 from .local_shuffle import LocalShuffle
 from .out_paint import OutPaint
 from .painting import inside_or_outside, uniform_noise
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class GenesisCorruption(Corruption):
@@ -78,40 +76,3 @@ class GenesisCorruption(Corruption):
         outside = bernoulli(batch, self.out_paint_prob, generator) & painted
         boxes, windows = self.in_paint.sample_boxes(shape, generator), self.out_paint.sample_boxes(shape, generator)
         return inside_or_outside(boxes, windows, painted, outside, spatial)
-
-
-class RandGenesisCorruption(RandCorruption):
-    """`GenesisCorruption` of one channel-first image."""
-
-    def __init__(
-        self,
-        shuffle_prob: float = 0.5,
-        intensity_prob: float = 0.9,
-        paint_prob: float = 0.9,
-        out_paint_prob: float = 0.8,
-        shuffle_mode: str = "tiled",
-        shuffle_blocks: int = 10_000,
-    ) -> None:
-        super().__init__(
-            GenesisCorruption(shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode, shuffle_blocks)
-        )
-
-
-class RandGenesisCorruptiond(RandCorruptiond):
-    """Dictionary version of `RandGenesisCorruption`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        shuffle_prob: float = 0.5,
-        intensity_prob: float = 0.9,
-        paint_prob: float = 0.9,
-        out_paint_prob: float = 0.8,
-        shuffle_mode: str = "tiled",
-        shuffle_blocks: int = 10_000,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        corruption = GenesisCorruption(
-            shuffle_prob, intensity_prob, paint_prob, out_paint_prob, shuffle_mode, shuffle_blocks
-        )
-        super().__init__(keys, corruption, allow_missing_keys=allow_missing_keys)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .corruption import bernoulli, random_integers
 from .painting import Boxes, Painting, inside, paintable, place_boxes
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class InPaint(Painting):
@@ -45,24 +43,3 @@ class InPaint(Painting):
     def mask_of(self, boxes: Boxes, spatial: Sequence[int]) -> Tensor:
         """Mark the boxes."""
         return inside(boxes, spatial)
-
-
-class RandInPaint(RandCorruption):
-    """`InPaint` of one channel-first image."""
-
-    def __init__(self, prob: float = 1.0, boxes: int = 5, more_prob: float = 0.95) -> None:
-        super().__init__(InPaint(1.0, boxes, more_prob), prob)
-
-
-class RandInPaintd(RandCorruptiond):
-    """Dictionary version of `RandInPaint`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        prob: float = 1.0,
-        boxes: int = 5,
-        more_prob: float = 0.95,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, InPaint(1.0, boxes, more_prob), prob, allow_missing_keys)

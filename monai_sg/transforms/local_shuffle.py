@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from monai.utils import look_up_option
 from torch import Tensor
 
 from .block_shuffle import overlapping_blocks, random_tiles
 from .corruption import Corruption, Params, bernoulli, check_probability, gather_voxels, split_shape
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 CELLS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}  # a CPU is twice as fast while the working set fits its cache
 
@@ -86,27 +84,3 @@ class LocalShuffle(Corruption):
         if self.mode == "exact":  # blocks are costlier than the voxels between them
             cells = max(cells // 4, self.blocks * math.prod((edge + 1) // 2 for edge in longest))
         return max(1, CELLS_AT_ONCE.get(device.type, CELLS_AT_ONCE["cuda"]) // cells)
-
-
-class RandLocalShuffle(RandCorruption):
-    """`LocalShuffle` of one channel-first image."""
-
-    def __init__(
-        self, prob: float = 0.5, blocks: int = 10_000, max_edge_fraction: int = 10, mode: str = "tiled"
-    ) -> None:
-        super().__init__(LocalShuffle(1.0, blocks, max_edge_fraction, mode), prob)
-
-
-class RandLocalShuffled(RandCorruptiond):
-    """Dictionary version of `RandLocalShuffle`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        prob: float = 0.5,
-        blocks: int = 10_000,
-        max_edge_fraction: int = 10,
-        mode: str = "tiled",
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, LocalShuffle(1.0, blocks, max_edge_fraction, mode), prob, allow_missing_keys)

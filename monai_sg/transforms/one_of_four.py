@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .bezier_intensity import BezierIntensity
@@ -15,7 +14,6 @@ from .in_paint import InPaint
 from .local_shuffle import LocalShuffle
 from .out_paint import OutPaint
 from .painting import inside_or_outside, uniform_noise
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class OneOfFour(Corruption):
@@ -91,34 +89,3 @@ class OneOfFour(Corruption):
                 own = {name: params[name].to(x.device)[chosen] for name in names}
                 out[chosen] = corruption.apply(out[chosen], own)
         return out
-
-
-class RandOneOfFour(RandCorruption):
-    """`OneOfFour` of one channel-first image."""
-
-    def __init__(
-        self,
-        warp_prob: float = 1.0,
-        shuffle_blocks: int = 5,
-        shuffle_mode: str = "exact",
-        boxes: int = 1,
-        more_prob: float = 1.0,
-    ) -> None:
-        super().__init__(OneOfFour(warp_prob, shuffle_blocks, shuffle_mode, boxes, more_prob))
-
-
-class RandOneOfFourd(RandCorruptiond):
-    """Dictionary version of `RandOneOfFour`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        warp_prob: float = 1.0,
-        shuffle_blocks: int = 5,
-        shuffle_mode: str = "exact",
-        boxes: int = 1,
-        more_prob: float = 1.0,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        corruption = OneOfFour(warp_prob, shuffle_blocks, shuffle_mode, boxes, more_prob)
-        super().__init__(keys, corruption, allow_missing_keys=allow_missing_keys)

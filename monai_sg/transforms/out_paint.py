@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .corruption import bernoulli, random_integers
 from .painting import Boxes, Painting, inside, paintable, place_boxes
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class OutPaint(Painting):
@@ -48,24 +46,3 @@ class OutPaint(Painting):
     def mask_of(self, boxes: Boxes, spatial: Sequence[int]) -> Tensor:
         """Mark all but the windows."""
         return ~inside(boxes, spatial)
-
-
-class RandOutPaint(RandCorruption):
-    """`OutPaint` of one channel-first image."""
-
-    def __init__(self, prob: float = 1.0, boxes: int = 5, more_prob: float = 0.95) -> None:
-        super().__init__(OutPaint(1.0, boxes, more_prob), prob)
-
-
-class RandOutPaintd(RandCorruptiond):
-    """Dictionary version of `RandOutPaint`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        prob: float = 1.0,
-        boxes: int = 5,
-        more_prob: float = 0.95,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, OutPaint(1.0, boxes, more_prob), prob, allow_missing_keys)

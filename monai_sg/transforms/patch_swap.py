@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.config import KeysCollection
 from torch import Tensor
 
 from .block_shuffle import enumerate_cells
@@ -20,7 +19,6 @@ from .corruption import (
     split_shape,
     strides_of,
 )
-from .rand_corruption import RandCorruption, RandCorruptiond
 
 
 class PatchSwap(Corruption):
@@ -92,19 +90,3 @@ class PatchSwap(Corruption):
     def apply(self, x: Tensor, params: Params) -> Tensor:
         """Gather the voxels."""
         return gather_voxels(x, params["index"])
-
-
-class RandPatchSwap(RandCorruption):
-    """`PatchSwap` of one channel-first image."""
-
-    def __init__(self, prob: float = 1.0, swaps: int = 10) -> None:
-        super().__init__(PatchSwap(1.0, swaps), prob)
-
-
-class RandPatchSwapd(RandCorruptiond):
-    """Dictionary version of `RandPatchSwap`."""
-
-    def __init__(
-        self, keys: KeysCollection, prob: float = 1.0, swaps: int = 10, allow_missing_keys: bool = False
-    ) -> None:
-        super().__init__(keys, PatchSwap(1.0, swaps), prob, allow_missing_keys)
