@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from ..reports.fine_tuning import draw_comparison
-from ..studies.comparison import TABLE, run_comparison
-
-BUNDLE = "lcs_liver_ct_segmentation"
+from ..utils.bundle_folders import SEGMENTATION
+from ..utils.files import absolute
 
 
 def compare(
@@ -16,7 +13,7 @@ def compare(
     weights: str,
     data: str,
     output: str,
-    bundle: str = BUNDLE,
+    bundle: str = SEGMENTATION,
     seeds: int = 3,
     epochs: int = 50,
     early: int = 5,
@@ -40,8 +37,11 @@ def compare(
     Returns:
         the table and what was written.
     """
-    folder = Path(output).resolve()
-    more = {"dataset_dir": str(Path(data).resolve()), **overrides}
-    result = run_comparison(bundle, Path(weights).resolve(), folder, range(seeds), (early, epochs), more)
+    from ..reports.fine_tuning import draw_comparison
+    from ..studies.comparison import TABLE, run_comparison
+
+    folder = absolute(output)
+    more = {"dataset_dir": str(absolute(data)), **overrides}
+    result = run_comparison(bundle, absolute(weights), folder, range(seeds), (early, epochs), more)
     pictures = (f"picture  {path}" for path in draw_comparison(result.runs, folder / "figures"))
     return "\n".join([*result.lines(), "", f"table    {folder / TABLE}", *pictures])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from ..reports.neighbours import draw_neighbours
-from ..runs.encoder_workflow import encoder_workflow
+from ..utils.bundle_folders import PRETRAINING
+from ..utils.files import absolute
+
+BUNDLE = PRETRAINING  # whose ids may be set
 
 
 def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **overrides: Any) -> str:
@@ -25,7 +26,10 @@ def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **o
     Returns:
         what was written.
     """
-    own = {} if boxes is None else {"boxes": str(Path(boxes).resolve())}
+    from ..reports.neighbours import draw_neighbours
+    from ..runs.encoder_workflow import encoder_workflow
+
+    own = {} if boxes is None else {"boxes": str(absolute(boxes))}
     workflow = encoder_workflow(weights, data, output, {**own, **overrides})
     (features,) = workflow.run()
     get = workflow.parser.get_parsed_content
@@ -33,7 +37,7 @@ def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **o
     what = "scans" if features.boxes is None else "boxes"
     levels = " + ".join(map(str, features.channels))
     lines = ["", f"features {get('embedding').path}: {count} {what}, {width} = {levels} values each"]
-    picture = draw_neighbours(Path(output) / "neighbours.png", features, get("cache"), get("intensity_range"))
+    picture = draw_neighbours(absolute(output) / "neighbours.png", features, get("cache"), get("intensity_range"))
     workflow.finalize()
     lines.append("no picture: there are no two scans" if picture is None else f"picture  {picture}")
     return "\n".join(lines)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..data.datasets.any_folder import scan_folder
-
 
 def scan(
     *,
@@ -25,6 +23,8 @@ def scan(
     Returns:
         a summary.
     """
+    from ..data.datasets.any_folder import scan_folder
+
     datalist = scan_folder(data, seed=seed, patient_pattern=patient_pattern, spatial_dims=spatial_dims)
     if output is not None:
         datalist.save(output)

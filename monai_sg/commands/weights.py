@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..weights.inspect import inspect_weights
-
 
 def inspect(file: str) -> str:
     """Say what a weight file holds and what it would fill.
@@ -14,4 +12,6 @@ def inspect(file: str) -> str:
     Returns:
         a line per fact.
     """
+    from ..weights.inspect import inspect_weights
+
     return "\n".join(inspect_weights(file))

@@ -10,26 +10,28 @@ from typing import Any
 
 from ..data.intensity import checked_range
 from ..utils.bundle_folders import bundle_root
+from ..utils.files import absolute
 from .record import RunRecord
 from .workflow import CheckedWorkflow, check_overrides, taken_overrides
 
 logger = logging.getLogger(__name__)
 
-BUNDLE = "semantic_genesis_ct_pretraining"
 STAGES = ("autoencoder", "discover", "classify", "train")
 
 
 def places(data: str, output: str) -> dict[str, str]:
     """Return the overrides that make a bundle read from ``data`` and write to ``output`` only."""
-    folder = Path(output).resolve()
-    return {"dataset_dir": str(Path(data).resolve()), "output_dir": str(folder), "ckpt_dir": str(folder / "models")}
+    folder = absolute(output)
+    return {"dataset_dir": str(absolute(data)), "output_dir": str(folder), "ckpt_dir": str(folder / "models")}
 
 
 def initialised_workflow(
     files: Sequence[str | Path], overrides: Mapping[str, Any], workflow_type: str | None = "train"
 ) -> CheckedWorkflow:
     """Return the workflow of configs, merged in order, whose ``initialize`` has been run."""
-    workflow = CheckedWorkflow([str(file) for file in files], workflow_type=workflow_type, **overrides)
+    workflow = CheckedWorkflow(
+        [str(file) for file in files], workflow_type=workflow_type, logging_file=False, **overrides
+    )
     workflow.initialize()
     return workflow
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..networks.encoder_decoder import EncoderDecoder
-from ..utils.bundle_folders import bundle_root
+from ..utils.bundle_folders import PRETRAINING, bundle_root
+from ..utils.files import absolute
 from ..weights.description import description_of
 from ..weights.inspect import find_tensor
 from ..weights.reading import read_weights
-from .chain import BUNDLE, places
+from .chain import initialised_workflow, places
 from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,11 @@ def encoder_workflow(weights: str, data: str, output: str, overrides: Mapping[st
         FileNotFoundError: there are no such weights.
         ValueError: the weights hold no encoder of this package, or an override names no id.
     """
-    path = Path(weights).resolve()
+    path = absolute(weights)
     settings = {"network::path": str(path), **_shape_of(path), **_described(path)}
     values = {**places(data, output), **settings, **overrides}
-    config = bundle_root(BUNDLE) / "configs" / "embed.json"
-    workflow = CheckedWorkflow(config_file=str(config), workflow_type=None, logging_file=False, **values)
-    workflow.initialize()
-    return workflow
+    config = bundle_root(PRETRAINING) / "configs" / "embed.json"
+    return initialised_workflow([config], values, workflow_type=None)
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,51 @@ from monai.utils import set_determinism
 from ..data.prepared import PreparedDataset
 from ..handlers.case_table import read_cases
 from ..utils.bundle_folders import bundle_root
-from .chain import initialised_workflow
+from ..utils.errors import UserError
+from ..utils.files import absolute
+from ..weights.description import settings_of
+from .chain import initialised_workflow, places
 from .record import RunRecord
-from .workflow import CheckedWorkflow
+from .workflow import CheckedWorkflow, taken_overrides
+
+logger = logging.getLogger(__name__)
+
+START = ("spatial_dims", "width", "batch_statistics", "intensity_range")
+
+
+def fine_tuning_workflow(
+    bundle: str, weights: str | None, data: str, output: str, overrides: Mapping[str, Any]
+) -> CheckedWorkflow:
+    """Return the initialised workflow of ``train.json``.
+
+    Args:
+        bundle: name of the bundle.
+        weights: plain state dict, whose description gives width, number of axes and intensities; ``None`` from scratch.
+        data: folder with images and labels.
+        output: folder for everything that is written.
+        overrides: id to value; they win.
+
+    Raises:
+        UserError: there are no such weights, or an override names no id.
+    """
+    config = bundle_root(bundle) / "configs" / "train.json"
+    return initialised_workflow([config], {**places(data, output), **_start_settings(weights, config), **overrides})
+
+
+def _start_settings(weights: str | None, config: Path) -> dict[str, Any]:
+    """Return the overrides of a config that start a training from weights, as the description beside them says."""
+    if weights is None:
+        return {}
+    path = absolute(weights)
+    if not path.is_file():
+        raise UserError(f"There are no weights {path}; --weights takes a file such as models/model.pt of a run.")
+    described = settings_of(path)
+    found = {name: described[name] for name in START if described.get(name) is not None}
+    taken = {name: found[name] for name in taken_overrides(str(config), found)}
+    if taken:
+        listed = ", ".join(f"{name} {value}" for name, value in taken.items())
+        logger.info(f"From {path.with_suffix('.json').name} beside the weights: {listed}.")
+    return {"pretrained_path": str(path), **taken}
 
 
 class FineTuning:

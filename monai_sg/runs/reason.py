@@ -5,13 +5,20 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
+from ..utils.errors import UserError
+
 INTERRUPTED = "Interrupted. The same command goes on from what has been saved."
 
 
 def reason_of(error: BaseException | None) -> str | None:
-    """Return the message of the user's error behind ``error``, ``None`` if it is an error of the program."""
+    """Return the message of the user's error behind ``error``, ``None`` if it is an error of the program.
+
+    Our own sentence wins over that of a library which it was raised from.
+    """
     found = INTERRUPTED if isinstance(error, KeyboardInterrupt) else None
     while error is not None:
+        if isinstance(error, UserError):
+            return str(error)
         if isinstance(error, ValueError | OSError | FloatingPointError):
             found = str(error)
         error = error.__cause__

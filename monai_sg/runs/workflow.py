@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -159,4 +160,5 @@ class CheckedWorkflow(ConfigWorkflow):
         overrides = {name: value for name, value in kwargs.items() if name not in _WORKFLOW_FLAGS}
         check_overrides(config_file, overrides)
         check_switches(config_file, overrides)
+        logging.getLogger(ConfigWorkflow.__module__).setLevel(logging.ERROR)  # it warns of what was asked for
         super().__init__(config_file=config_file, **kwargs)

@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 
+def absolute(path: str | Path) -> Path:
+    """Return a path from the root, with ``~`` expanded and links followed."""
+    return Path(path).expanduser().resolve()
+
+
 def write_atomic(path: str | Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Write a file under a temporary name beside ``path``, flush it to disk, then rename it.
 

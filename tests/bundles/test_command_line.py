@@ -72,19 +72,6 @@ def test_unknown_overrides_and_stages_are_refused(monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("command", "word"), [((), "pretrain"), (("pretrain",), "--data"), (("scan",), "--patient_pattern")]
-)
-def test_help_names_commands_and_arguments(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], word: str
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        run(monkeypatch, *command, "--help")
-    assert end.value.code == 0
-    text = capsys.readouterr()
-    assert word.removeprefix("--") in (text.out + text.err).lower()
-
-
 def test_scan_sums_up_a_folder(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], phantom_cohort: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_sg.commands.demo import _check, _check_liver
+from monai_sg.commands.demo_steps import _check, _check_liver
 from monai_sg.studies.comparison import PRETRAINED, Comparison
 from tests.studies.test_comparison import row
 from tests.studies.test_evaluation import evaluation
