@@ -10,7 +10,7 @@ import torch
 
 from .workflow import CheckedWorkflow
 
-FIRST_BLOCK_ENDS = "imports"
+FIRST_BLOCK_ENDS = ("stage", "imports")
 PLAIN = (str, int, float, bool, list, dict, type(None))
 
 
@@ -34,7 +34,7 @@ def shown_config(workflow: CheckedWorkflow) -> dict[str, Any]:
     content: dict[str, Any] = dict(parser.get())
     content.pop("_meta_", None)
     for name in list(content):
-        if name == FIRST_BLOCK_ENDS:
+        if name in FIRST_BLOCK_ENDS:
             break
         value = parser.get_parsed_content(name)
         if isinstance(value, torch.device):

@@ -10,7 +10,7 @@ from .bundle_folders import bundle_root
 from .errors import UserError
 from .files import read_json
 
-_ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*) \|$")
+_ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \| [^|]+ \|$")
 
 
 def id_table(bundle: str) -> list[tuple[str, str, str]]:
