@@ -62,7 +62,7 @@ def probe_weights(weights: str, source: ProbeSource, output: str, overrides: Map
     if source.labels is not None:
         listed = overrides.get("datalist", folder / "datalist.json")
         sets: list[ImageSet] = [LiTS(), LabelledFolder()]
-        open_datalist(listed, source.labels, sets, overrides.get("seed", 0), overrides.get("patient_pattern"))
+        open_datalist(listed, source.labels, sets, overrides.get("split_seed", 0), overrides.get("patient_pattern"))
     workflow = encoder_workflow(weights, str(source.data or source.labels), output, overrides)
     get = workflow.parser.get_parsed_content
     if source.labels is not None:

@@ -71,7 +71,8 @@ def run_comparison(
         for arm, path in ((PRETRAINED, str(weights)), (SCRATCH, None)):
             for epochs in sorted(set(lengths)):
                 place = folder / f"{arm.replace(' ', '_')}_seed_{seed}_epochs_{epochs}"
-                run = FineTuning(bundle, place, {**shared, "seed": seed, "epochs": epochs, "pretrained_path": path})
+                drawn = {"seed": seed, "label_seed": seed}
+                run = FineTuning(bundle, place, {**shared, **drawn, "epochs": epochs, "pretrained_path": path})
                 rows.append({"arm": arm, "seed": seed, "epochs": epochs, **_measures(run.run())})
             longest[arm].append(run)
         rows += _baselines(run, seed)

@@ -159,17 +159,36 @@ def test_a_finished_run_may_be_followed_by_one_with_other_settings(
     assert read_json(tmp_path / "run.json")["train"]["settings"]["label_fraction"] == 0.5
 
 
-def test_label_fractions_are_nested_and_leave_the_validation_alone(
+def test_label_fractions_are_nested_and_count_for_the_validation(
     liver_cohort: Path, tmp_path: Path, cache: dict[str, str]
 ) -> None:
-    kept = []
+    kept, validated = [], []
     for fraction in (0.25, 0.5, 0.75, 1.0):
         get = made(TRAIN, liver_cohort, tmp_path, label_fraction=fraction, **cache).parser.get_parsed_content
         kept.append({record["id"] for record in get("train::dataset").data})
-        assert {record["id"] for record in get("validate::dataset").data} == {"volume-100", "volume-101"}
+        validated.append({record["id"] for record in get("validate::dataset").data})
         assert len(get("train::sampler")) == 2 * len(kept[-1])
     assert [len(ids) for ids in kept] == [1, 2, 3, 4]
     assert kept[0] < kept[1] < kept[2] < kept[3]
+    assert [len(ids) for ids in validated] == [1, 1, 2, 2]
+    assert validated[0] == validated[1] < validated[2] == {"volume-100", "volume-101"}
+
+
+def test_each_seed_draws_what_is_its_own(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
+    def drawn(**seeds: int) -> tuple[set[str], set[str], float]:
+        names = "_".join(f"{name}{value}" for name, value in seeds.items())
+        own = {**cache, "datalist": str(tmp_path / f"{names}.json")}
+        get = made(TRAIN, cubes, tmp_path, label_fraction=0.5, **seeds, **own).parser.get_parsed_content
+        tested = {record["id"] for record in get("images").test}
+        weights = next(get("network").parameters())
+        return {record["id"] for record in get("train::dataset").data}, tested, float(weights.detach().flatten()[0])
+
+    labels, tested, weight = drawn()
+    assert drawn(seed=1)[:2] == (labels, tested)
+    assert any(drawn(split_seed=seed)[1] != tested for seed in (1, 2, 3))
+    others = [drawn(label_seed=seed) for seed in (1, 2, 3)]
+    assert all(other[1:] == (tested, weight) for other in others)
+    assert any(other[0] != labels for other in others)
 
 
 def parts(network: torch.nn.Module) -> dict[str, dict[str, torch.Tensor]]:
