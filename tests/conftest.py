@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,38 +48,41 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 
 
 @pytest.fixture(scope="session")
-def phantom_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from monai_sg.data.phantom.ct import write_ct_cohort
+def cohort_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the small cohort of a bundle, written once."""
+    from tests.bundles.cases import case
 
-    folder = tmp_path_factory.mktemp("phantom_cohort")
-    write_ct_cohort(folder, patients=8, seed=0, shape=(64, 56, 48))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def finished_run(phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One run of the whole chain on the small phantom, shared by the tests of bundles and commands."""
-    from monai_sg.runs.chain import Chain
-    from tests.bundles.small_run import BUNDLE, overrides
-
-    output = tmp_path_factory.mktemp("run")
-    Chain(BUNDLE, overrides(phantom_cohort, output)).run()
-    return output
+    return cache(lambda bundle: case(bundle).write(tmp_path_factory.mktemp(f"{bundle}_data")))
 
 
 @pytest.fixture(scope="session")
-def liver_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from monai_sg.data.phantom.ct import write_ct_cohort
-    from tests.bundles.small_liver import NUMBERS, SHAPE
+def finished_of(cohort_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the output of a finished run of a bundle on its small cohort, made once."""
+    from tests.bundles.cases import run_stages
 
-    return write_ct_cohort(tmp_path_factory.mktemp("liver"), layout="lits", numbers=NUMBERS, shape=SHAPE)
+    def finished(bundle: str) -> Path:
+        output = tmp_path_factory.mktemp(f"{bundle}_run")
+        run_stages(bundle, cohort_of(bundle), output)
+        return output
+
+    return cache(finished)
 
 
 @pytest.fixture(scope="session")
-def finished_liver(liver_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One training of the liver bundle on the small phantom, shared by the tests of evaluation and inference."""
-    from tests.bundles.small_liver import TRAIN, run
+def phantom_cohort(cohort_of: Callable[[str], Path]) -> Path:
+    return cohort_of("semantic_genesis_ct_pretraining")
 
-    output = tmp_path_factory.mktemp("liver_run")
-    run(TRAIN, liver_cohort, output, epochs=4, learning_rate=0.02)
-    return output
+
+@pytest.fixture(scope="session")
+def finished_run(finished_of: Callable[[str], Path]) -> Path:
+    return finished_of("semantic_genesis_ct_pretraining")
+
+
+@pytest.fixture(scope="session")
+def liver_cohort(cohort_of: Callable[[str], Path]) -> Path:
+    return cohort_of("lcs_liver_ct_segmentation")
+
+
+@pytest.fixture(scope="session")
+def finished_liver(finished_of: Callable[[str], Path]) -> Path:
+    return finished_of("lcs_liver_ct_segmentation")

@@ -17,8 +17,8 @@ from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.pack import pack, renamed, with_settings
 from monai_sg.utils.files import read_json
 from monai_sg.weights.export import save_network
+from tests.bundles.families.semantic_genesis import BUNDLE
 from tests.bundles.folders import FOLDERS, content
-from tests.bundles.small_run import BUNDLE
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

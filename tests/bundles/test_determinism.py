@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.bundles.folders import workflow
-
-TRAININGS = ["semantic_genesis_ct_pretraining", "lcs_liver_ct_segmentation"]
+from tests.bundles.folders import NAMES, workflow
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +21,7 @@ def _as_before() -> Iterator[None]:
     cudnn.deterministic, cudnn.benchmark = flags
 
 
-@pytest.mark.parametrize("bundle", TRAININGS)
+@pytest.mark.parametrize("bundle", NAMES)
 @pytest.mark.parametrize("deterministic", [True, False])
 @pytest.mark.parametrize(("device", "warns"), [("cpu", False), ("cuda:0", True)])
 def test_kernels_are_deterministic_where_asked_for_and_a_gpu_goes_on_without_some(

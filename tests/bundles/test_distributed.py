@@ -1,4 +1,4 @@
-"""Two processes train one network."""
+"""Two processes train one network, and evaluate together."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import hashlib
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, ConfigWorkflow
 from torch.multiprocessing import spawn
 
 from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, write_json
-from tests.bundles.folders import config, content, parser, workflow
-from tests.bundles.small_run import BUNDLE, overrides
+from tests.bundles.cases import case, overrides
+from tests.bundles.folders import NAMES, config, content, parser, workflow
+from tests.bundles.test_runs import without
 
 RANKS = 2
-STAGES = ("classify", "train")
+Of = Callable[[str], Path]
+Ran = tuple[str, Path, Path]
 
 
 def free_ports(number: int) -> list[int]:
@@ -35,86 +39,126 @@ def digest(tensors: dict[str, torch.Tensor]) -> str:
     return hashlib.sha256(b"".join(value.detach().numpy().tobytes() for value in tensors.values())).hexdigest()
 
 
-def run_rank(rank: int, ports: list[int], data: Path, output: Path, facts: Path) -> None:
-    """Do what one process of ``torchrun -m monai.bundle run`` does, stage after stage."""
-    from monai.bundle import ConfigWorkflow
+def trained_by(bundle: str) -> list[tuple[str, ...]]:
+    """Return the files of the trainings that two processes run."""
+    return [names for names in case(bundle).ranks if "evaluate.json" not in names]
 
+
+def run_rank(rank: int, bundle: str, ports: list[int], data: Path, output: Path, facts: Path) -> None:
+    """Do what one process of ``torchrun -m monai.bundle run`` does, one run after the other."""
     torch.set_num_threads(1)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": str(RANKS), "RANK": str(rank), "LOCAL_RANK": str(rank)}
-    for stage, port in zip(STAGES, ports, strict=True):
-        os.environ["MASTER_PORT"] = str(port)  # a rank must not meet the store of the stage before
-        files = [f"{stage}.json", "multi_gpu_train.json"]
-        values = overrides(data, output, batch_size=4)
-        own = {name: value for name, value in values.items() if name in parser(BUNDLE, files) and name != "device"}
-        paths = [str(config(BUNDLE, name)) for name in files]
-        workflow = ConfigWorkflow(paths, workflow_type="train", logging_file=False, **own)
-        workflow.initialize()
-        workflow.run()
-        get = workflow.parser.get_parsed_content
-        method, trainer = get("method"), get("train::trainer")
-        found = {
+    for (files, more), port in zip(case(bundle).ranks.items(), ports, strict=True):
+        os.environ["MASTER_PORT"] = str(port)  # a rank must not meet the store of the run before
+        values = overrides(bundle, data, output, **more)
+        own = {name: value for name, value in values.items() if name in parser(bundle, files) and name != "device"}
+        made = ConfigWorkflow([str(config(bundle, name)) for name in files], logging_file=False, **own)
+        made.initialize()
+        made.run()
+        write_json(facts / f"{'+'.join(files)}_{rank}.json", found_by(made.parser, files in trained_by(bundle)))
+        made.finalize()
+
+
+def found_by(parsed: ConfigParser, trains: bool) -> dict[str, Any]:
+    get = parsed.get_parsed_content
+    found: dict[str, Any] = {
+        "metrics": get("validate::evaluator").state.metrics,
+        "cases": len(get("validate::dataloader")),
+    }
+    if trains:
+        trained, trainer = get("trained"), get("train::trainer")
+        found |= {
             "wrapped": type(trainer.network).__name__,
-            "parameters": digest(dict(method.named_parameters())),
-            "head": digest(method.head.state_dict()),
-            "state": digest(method.state_dict()),
+            "parameters": digest(dict(trained.named_parameters())),
+            "state": digest(trained.state_dict()),
             "loss": trainer.state.metrics["loss"],
-            "validation_loss": get("validate::evaluator").state.metrics["loss"],
             "items": [index for _, index in get("train::sampler")],
         }
-        write_json(facts / f"{stage}_{rank}.json", found)
-        workflow.finalize()
+    return found
 
 
-@pytest.fixture(scope="module")
-def two_ranks(finished_run: Path, phantom_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Run stages 1 and 2 on the patterns of the finished run; give the output and what each rank found."""
-    output, facts = tmp_path_factory.mktemp("ranks") / "run", tmp_path_factory.mktemp("facts")
-    shutil.copytree(finished_run, output, ignore=shutil.ignore_patterns("models", *STAGES))
-    done = {name: entry for name, entry in read_json(output / "run.json").items() if name not in STAGES}
-    write_json(output / "run.json", done)
-    spawn(run_rank, (free_ports(len(STAGES)), phantom_cohort, output, facts), nprocs=RANKS)
-    return output, facts
-
-
-@pytest.mark.dist
-@pytest.mark.parametrize("stage", STAGES)
-def test_ranks_end_with_the_same_network_and_head(two_ranks: tuple[Path, Path], stage: str) -> None:
-    first, second = (read_json(two_ranks[1] / f"{stage}_{rank}.json") for rank in range(RANKS))
-    assert first["wrapped"] == "DistributedDataParallel"
-    for name in ("parameters", "head", "state", "loss", "validation_loss"):
-        assert first[name] == second[name], name
-    assert not set(first["items"]) & set(second["items"])
+@pytest.fixture(scope="module", params=NAMES)
+def ran(
+    request: pytest.FixtureRequest, finished_of: Of, cohort_of: Of, tmp_path_factory: pytest.TempPathFactory
+) -> Ran:
+    """Run a bundle with two processes on what its first stages left; give the output and what each rank found."""
+    bundle: str = request.param
+    facts = tmp_path_factory.mktemp("facts")
+    stages = [names[0].removesuffix(".json") for names in trained_by(bundle)]
+    output = without(finished_of(bundle), tmp_path_factory.mktemp("ranks") / "run", *stages)
+    datalist = read_json(output / "datalist.json")
+    if any("evaluate.json" in names for names in case(bundle).ranks):
+        datalist["test"].append(datalist["training"].pop())  # three cases: one rank gets more than the other
+        write_json(output / "datalist.json", datalist)
+    ports = free_ports(len(case(bundle).ranks))
+    spawn(run_rank, (bundle, ports, cohort_of(bundle), output, facts), nprocs=RANKS)
+    return bundle, output, facts
 
 
 @pytest.mark.dist
-@pytest.mark.parametrize("stage", STAGES)
-def test_only_rank_zero_writes(two_ranks: tuple[Path, Path], finished_run: Path, stage: str) -> None:
+def test_ranks_end_with_the_same_network(ran: Ran) -> None:
+    bundle, output, facts = ran
+    for names in trained_by(bundle):
+        first, second = (read_json(facts / f"{'+'.join(names)}_{rank}.json") for rank in range(RANKS))
+        assert first["wrapped"] == "DistributedDataParallel"
+        for name in ("parameters", "state", "loss", "metrics"):
+            assert first[name] == second[name], name
+        assert first["items"] != second["items"]
+        assert read_json(output / "run.json")[names[0].removesuffix(".json")]["finished"]
+
+
+@pytest.mark.dist
+def test_only_rank_zero_writes(ran: Ran, finished_of: Of) -> None:
     def kinds(folder: Path) -> list[str]:
         return sorted("events" if path.name.startswith("events") else path.name for path in folder.iterdir())
 
-    assert kinds(two_ranks[0] / stage) == kinds(finished_run / stage)
-    assert len(read_history(two_ranks[0] / stage / "history.csv")) == 1
-    assert read_json(two_ranks[0] / "run.json")[stage]["finished"]
+    bundle, output, _ = ran
+    for names in trained_by(bundle):
+        stage = names[0].removesuffix(".json")
+        assert kinds(output / stage) == kinds(finished_of(bundle) / stage)
+        assert len(read_history(output / stage / "history.csv")) == case(bundle).ranks[names].get("epochs", 1)
 
 
-def test_a_share_smaller_than_a_batch_is_one_step(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    sampler = content(config(BUNDLE, "train.json"))["train"]["sampler"] | {"num_replicas": RANKS, "rank": 1}
+@pytest.mark.dist
+def test_weights_have_plain_names(ran: Ran, finished_of: Of) -> None:
+    bundle, output, _ = ran
+    wrapped, plain = (
+        torch.load(each / "models" / "model.pt", weights_only=True) for each in (output, finished_of(bundle))
+    )
+    assert list(wrapped) == list(plain)
+
+
+@pytest.mark.dist
+def test_two_ranks_evaluate_like_one(ran: Ran, cohort_of: Of, tmp_path: Path) -> None:
+    bundle, output, facts = ran
+    for names in set(case(bundle).ranks) - set(trained_by(bundle)):
+        alone = tmp_path / "alone"
+        shutil.copytree(output, alone, ignore=shutil.ignore_patterns("evaluation"))
+        files = [name for name in names if not name.startswith("multi_gpu")]
+        made = workflow(bundle, files, overrides(bundle, cohort_of(bundle), alone))
+        made.run()
+        made.finalize()
+        metrics = made.parser.get_parsed_content("validate::evaluator").state.metrics
+        for path in (alone / "evaluation").iterdir():
+            assert path.read_text() == (output / "evaluation" / path.name).read_text()
+        ranks = [read_json(facts / f"{'+'.join(names)}_{rank}.json") for rank in range(RANKS)]
+        assert [found["cases"] for found in ranks] == [2, 1]
+        for found in ranks:
+            assert found["metrics"] == pytest.approx(metrics, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("bundle", NAMES)
+def test_a_share_smaller_than_a_batch_is_one_step(finished_of: Of, cohort_of: Of, tmp_path: Path, bundle: str) -> None:
+    sampler = content(config(bundle, "train.json"))["train"]["sampler"] | {"num_replicas": RANKS, "rank": 1}
 
     def made(batch_size: int) -> ConfigParser:
         more = {"train::sampler": sampler, "run_dir": str(tmp_path), "batch_size": batch_size}
-        return workflow(BUNDLE, ["train.json"], overrides(phantom_cohort, finished_run, **more)).parser
+        return workflow(
+            bundle, ["train.json"], overrides(bundle, cohort_of(bundle), finished_of(bundle), **more)
+        ).parser
 
-    items = len(made(1).get_parsed_content("train::dataset"))
+    items = made(1).get_parsed_content("train::sampler").total
     get = made(items).get_parsed_content
     assert len(get("train::dataloader")) == get("preflight").steps == 1
     assert get("preflight").items == items
     assert len(next(iter(get("train::dataloader")))["image"]) == -(-items // RANKS)
-
-
-@pytest.mark.dist
-def test_weights_have_plain_names(two_ranks: tuple[Path, Path], finished_run: Path) -> None:
-    for name in ("models/model.pt", "train/method.pt"):
-        wrapped, plain = (torch.load(run / name, weights_only=True) for run in (two_ranks[0], finished_run))
-        assert list(wrapped) == list(plain)
-    found = read_json(two_ranks[1] / "train_0.json")
-    assert digest(torch.load(two_ranks[0] / "train/method.pt", weights_only=True)) == found["state"]

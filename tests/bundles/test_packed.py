@@ -13,17 +13,17 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from monai_sg.pack import PACKAGE, STAYS, pack
-from tests.bundles import small_liver, small_run
+from tests.bundles.cases import case, overrides
 from tests.bundles.folders import FOLDERS, NAMES, content
-from tests.bundles.small_run import BUNDLE
 
+Of = Callable[[str], Path]
 TEXTS = ("*.json", "*.md", "*.conf", "*.txt")
 
 
@@ -124,28 +124,6 @@ def test_zip_holds_the_folder_and_nothing_of_this_machine(packed: Path, tmp_path
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_DEFLATED}
 
 
-# Per bundle: the fixture with its images, overrides that make it small, and the configs to run one after the other with
-# overrides of their own.
-RUNS: dict[str, tuple[str, dict[str, Any], list[tuple[list[str], dict[str, Any]]]]] = {
-    BUNDLE: (
-        "phantom_cohort",
-        small_run.SMALL,
-        [
-            (["autoencoder"], {}),
-            (["discover"], {}),
-            (["classify"], {}),
-            (["train"], {}),
-            (["train", "evaluate"], {}),
-            (["inference"], {"crop_size": [64, 64, 64]}),
-        ],
-    ),
-    small_liver.BUNDLE: (
-        "liver_cohort",
-        small_liver.SMALL,
-        [(["train"], {}), (["train", "evaluate"], {}), (["inference"], {})],
-    ),
-}
-
 WITHOUT_PACKAGE = """
 import json, sys
 
@@ -170,17 +148,15 @@ for files, overrides in json.loads(sys.argv[1]):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False], ids=["from its folder", "from another folder"])
-@pytest.mark.parametrize("bundle", RUNS)
+@pytest.mark.parametrize("bundle", NAMES)
 def test_a_packed_bundle_runs_without_the_package(
-    request: pytest.FixtureRequest, tmp_path: Path, bundle: str, inside: bool
+    cohort_of: Of, finished_of: Of, tmp_path: Path, bundle: str, inside: bool
 ) -> None:
-    images, small, runs = RUNS[bundle]
     pack(bundle, output=str(tmp_path / "packed"))
     root, output = tmp_path / "packed" / bundle, tmp_path / "output"
-    places = {"dataset_dir": str(request.getfixturevalue(images)), "output_dir": str(output)}
-    values = {**places, "ckpt_dir": str(output / "models"), **small}
+    values = overrides(bundle, cohort_of(bundle), output)
     folder = Path("configs") if inside else root / "configs"
-    plan = [([str(folder / f"{name}.json") for name in names], values | more) for names, more in runs]
+    plan = [([str(folder / name) for name in names], {**values, **more}) for names, more in case(bundle).steps.items()]
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONSAFEPATH"}}
     environment |= {"OMP_NUM_THREADS": "1"} | ({} if inside else {"PYTHONPATH": str(root), "PYTHONSAFEPATH": "1"})
     done = subprocess.run(
@@ -192,8 +168,7 @@ def test_a_packed_bundle_runs_without_the_package(
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    assert list(output.rglob("*.nii.gz")), "inference wrote no image"
-    if bundle == BUNDLE:
-        installed = torch.load(request.getfixturevalue("finished_run") / "models" / "model.pt", weights_only=True)
-        ours = torch.load(output / "models" / "model.pt", weights_only=True)
-        assert all(torch.equal(ours[name], installed[name]) for name in {**ours, **installed})
+    installed, ours = (
+        torch.load(each / "models" / "model.pt", weights_only=True) for each in (finished_of(bundle), output)
+    )
+    assert all(torch.equal(ours[name], installed[name]) for name in {**ours, **installed})

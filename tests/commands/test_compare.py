@@ -6,7 +6,7 @@ from typing import Any
 
 from monai_sg.commands.compare import compare
 from monai_sg.handlers.history import read_history
-from tests.bundles.small_liver import SMALL, write_cubes
+from tests.bundles.families.segmentation import SMALL, write_cubes
 
 
 def test_both_arms_are_compared_and_what_has_finished_is_not_repeated(finished_run: Path, tmp_path: Path) -> None:

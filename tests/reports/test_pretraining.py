@@ -4,7 +4,7 @@ from pathlib import Path
 
 from monai_sg.reports.pretraining import draw_pretraining
 from monai_sg.runs.chain import Chain
-from tests.bundles.small_run import BUNDLE, overrides
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 from tests.reports.test_figures import is_picture
 
 

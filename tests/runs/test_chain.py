@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from monai_sg.runs.chain import Chain
-from tests.bundles.small_run import BUNDLE
+from tests.bundles.families.semantic_genesis import BUNDLE
 
 
 def takers(name: str, value: object, **more: object) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from monai_sg.runs.chain import Chain
 from monai_sg.studies.evaluation import Evaluation, evaluate
-from tests.bundles.small_run import BUNDLE, overrides
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 
 
 def evaluation(network: float, mean: float, median: float, accuracy: float) -> Evaluation:

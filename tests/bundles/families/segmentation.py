@@ -1,4 +1,4 @@
-"""Runs of the liver bundle that are small enough for a test, and a cohort that is easy to learn."""
+"""Segmentation: runs that are small enough for a test, and a cohort that is easy to learn."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
+from monai_sg.data.phantom.ct import write_ct_cohort
+from monai_sg.handlers.resume import Resume
 from monai_sg.runs.workflow import CheckedWorkflow
+from tests.bundles.families.case import Case
 from tests.bundles.folders import workflow
 
 BUNDLE = "lcs_liver_ct_segmentation"
 TRAIN, EVALUATE, INFERENCE = ["train.json"], ["train.json", "evaluate.json"], ["inference.json"]
-NUMBERS = [0, 1, 2, 3, 100, 101, 115, 116]
-SHAPE = (40, 32, 32)
 SMALL: dict[str, Any] = {
     "width": 4,
     "roi_size": [16, 16, 16],
@@ -31,6 +32,40 @@ SMALL: dict[str, Any] = {
     "amp": False,
     "device": "cpu",
 }
+
+
+def case(write: Callable[[Path], Path], **more: Any) -> Case:
+    """Return how a bundle of the family is run; ``more`` is what makes it small beside the usual."""
+    small = {**SMALL, **more}
+    long = {"epochs": 4, "learning_rate": 0.02}  # so that something is found
+    two = {"batch_size": 2, "epochs": 2, "freeze_epochs": 1}
+    flat = [*small["roi_size"][:-1], 0]
+    return Case(
+        write=write,
+        small=small,
+        stages={("train.json",): long},
+        after={("train.json", "evaluate.json"): {}, ("inference.json",): {}},
+        ranks={
+            ("train.json", "multi_gpu_train.json"): two,
+            ("train.json", "evaluate.json", "multi_gpu_evaluate.json"): two,
+        },
+        wrong=(
+            ("train.json", "roi_size", flat),
+            ("train.json", "spacing", [2]),
+            ("train.json", "foreground", 1),
+            ("train.json", "known_labels", 1),
+            ("train.json", "batch_size", 0),
+            ("inference.json", "image_size", [2]),
+        ),
+    )
+
+
+def write_lits(folder: Path) -> Path:
+    """Write a cohort laid out like LiTS-2017: four training, two validation and two test scans."""
+    return write_ct_cohort(folder, layout="lits", numbers=[0, 1, 2, 3, 100, 101, 115, 116], shape=(40, 32, 32))
+
+
+CASES = {BUNDLE: case(write_lits)}
 
 
 def overrides(data: Path, output: Path, **more: Any) -> dict[str, Any]:
@@ -54,7 +89,9 @@ def run(names: Sequence[str], data: Path, output: Path, **more: Any) -> Callable
 def interrupted(data: Path, output: Path, epoch: int, **more: Any) -> None:
     """Train, and be killed after the first step of an epoch."""
     one = made(TRAIN, data, output, **more)
-    one.parser.get_parsed_content("train::handlers")[-1].interval = 0.0
+    for handler in one.parser.get_parsed_content("train::handlers"):
+        if isinstance(handler, Resume):
+            handler.interval = 0.0
 
     def stop(engine: Engine) -> None:
         if engine.state.epoch == epoch:

@@ -12,8 +12,7 @@ from ignite.engine import Engine, Events
 
 from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, sha256_of
-from tests.bundles.folders import config, content, parser
-from tests.bundles.small_liver import (
+from tests.bundles.families.segmentation import (
     BUNDLE,
     EVALUATE,
     INFERENCE,
@@ -26,6 +25,7 @@ from tests.bundles.small_liver import (
     weights,
     write_cubes,
 )
+from tests.bundles.folders import config, content, parser
 
 
 @pytest.fixture(scope="module")

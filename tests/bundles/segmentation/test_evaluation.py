@@ -19,7 +19,7 @@ from monai.transforms import LoadImage, Orientation, ResampleToMatch, Resize, Sp
 from monai_sg.metrics.overlap import MEASURES
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json, write_json
-from tests.bundles.small_liver import EVALUATE, SMALL, run, weights, write_nifti
+from tests.bundles.families.segmentation import EVALUATE, SMALL, run, weights, write_nifti
 
 Table = dict[str, dict[str, float]]
 TEST_CASES = (115, 116)

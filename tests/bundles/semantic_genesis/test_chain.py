@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,11 @@ from ignite.engine import Engine, Events
 
 from monai_sg.data.records import PatternTable
 from monai_sg.handlers.history import read_history
+from monai_sg.handlers.resume import Resume
 from monai_sg.runs.chain import Chain
-from monai_sg.utils.files import read_json, write_json
-from tests.bundles.small_run import BUNDLE, overrides
-
-
-def copy_of(run: Path, target: Path, *stages: str) -> Path:
-    """Copy a finished run without its training stage, so that this can be run again in another way."""
-    shutil.copytree(run, target, ignore=shutil.ignore_patterns("train", "models", *stages))
-    stages_done = read_json(target / "run.json")
-    write_json(
-        target / "run.json", {name: value for name, value in stages_done.items() if name not in {"train", *stages}}
-    )
-    return target
+from monai_sg.utils.files import read_json
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
+from tests.bundles.test_runs import without
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -46,7 +37,9 @@ def train(data: Path, output: Path, stop_in_epoch: int | None = None, **more: An
                 raise KeyboardInterrupt
 
         trainer.add_event_handler(Events.ITERATION_COMPLETED, stop)
-        workflow.parser.get_parsed_content("train::handlers")[-1].interval = 0.0
+        for handler in workflow.parser.get_parsed_content("train::handlers"):
+            if isinstance(handler, Resume):
+                handler.interval = 0.0
         with pytest.raises(KeyboardInterrupt):
             workflow.run()
     else:
@@ -71,30 +64,16 @@ def test_chain_leaves_what_its_documents_promise(finished_run: Path) -> None:
 def test_same_seed_gives_the_same_patterns_byte_for_byte(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    output = copy_of(finished_run, tmp_path / "again", "discover", "patterns.json")
+    output = without(finished_run, tmp_path / "again", "train", "discover", "patterns.json")
     Chain(BUNDLE, overrides(phantom_cohort, output), ["discover"]).run()
     assert (output / "patterns.json").read_bytes() == (finished_run / "patterns.json").read_bytes()
-
-
-def test_killed_in_the_third_epoch_and_started_again_ends_bit_for_bit_the_same(
-    finished_run: Path, phantom_cohort: Path, tmp_path: Path
-) -> None:
-    straight, broken = copy_of(finished_run, tmp_path / "a"), copy_of(finished_run, tmp_path / "b")
-    train(phantom_cohort, straight, epochs=4)
-    train(phantom_cohort, broken, epochs=4, stop_in_epoch=3)
-    assert (broken / "train/state.pt").is_file()
-    train(phantom_cohort, broken, epochs=4)
-    assert_equal(straight / "models/model.pt", broken / "models/model.pt")
-    assert_equal(straight / "train/method.pt", broken / "train/method.pt")
-    assert read_history(straight / "train/history.csv") == read_history(broken / "train/history.csv")
-    assert not (broken / "train/state.pt").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_number_of_workers_does_not_matter(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path, workers: int
 ) -> None:
-    output = copy_of(finished_run, tmp_path / "w")
+    output = without(finished_run, tmp_path / "w", "train")
     train(phantom_cohort, output, num_workers=workers)
     assert_equal(finished_run / "models/model.pt", output / "models/model.pt")
 
@@ -102,7 +81,7 @@ def test_number_of_workers_does_not_matter(
 def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    output = copy_of(finished_run, tmp_path / "w")
+    output = without(finished_run, tmp_path / "w", "train")
     train(phantom_cohort, output, epochs=3, stop_in_epoch=2)
     best = (output / "models/model.pt").read_bytes()
     state = torch.load(output / "train/state.pt", weights_only=True)
@@ -115,7 +94,7 @@ def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
 def test_an_interrupted_run_is_not_continued_with_other_settings(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    output = copy_of(finished_run, tmp_path / "o")
+    output = without(finished_run, tmp_path / "o", "train")
     train(phantom_cohort, output, epochs=2, stop_in_epoch=2)
     chain = Chain(BUNDLE, overrides(phantom_cohort, output, learning_rate=0.5, epochs=2), ["train"])
     with pytest.raises(ValueError, match=r"learning_rate was 0\.001, is 0\.5.*another output_dir"):
@@ -140,7 +119,7 @@ def test_train_without_patterns_names_what_makes_them(phantom_cohort: Path, tmp_
 def test_train_without_stage_one_says_how_to_go_without(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    output = copy_of(finished_run, tmp_path / "o", "classify")
+    output = without(finished_run, tmp_path / "o", "train", "classify")
     with pytest.raises(RuntimeError) as error:
         train(phantom_cohort, output)
     assert "--stage1_path False" in str(cause(error.value))
@@ -149,7 +128,7 @@ def test_train_without_stage_one_says_how_to_go_without(
 
 
 def test_restoration_without_the_head_is_an_overlay(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    output = copy_of(finished_run, tmp_path / "o", "classify")
+    output = without(finished_run, tmp_path / "o", "train", "classify")
     chain = Chain(BUNDLE, overrides(phantom_cohort, output), ["train"])
     chain.workflow("train", "method_restoration").run()
     assert not [name for name in weights(output / "train/method.pt") if name.startswith("head.")]
@@ -158,7 +137,7 @@ def test_restoration_without_the_head_is_an_overlay(finished_run: Path, phantom_
 
 
 def test_models_genesis_needs_no_patterns(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    output = copy_of(finished_run, tmp_path / "o", "classify")
+    output = without(finished_run, tmp_path / "o", "train", "classify")
     (output / "patterns.json").unlink()
     chain = Chain(BUNDLE, overrides(phantom_cohort, output), ["train"])
     few = {f"{part}::dataset::data::per_image": 2 for part in ("train", "validate")}
@@ -174,7 +153,7 @@ def test_models_genesis_needs_no_patterns(finished_run: Path, phantom_cohort: Pa
 
 
 def test_a_nan_stops_the_run_with_the_ids(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    output = copy_of(finished_run, tmp_path / "o")
+    output = without(finished_run, tmp_path / "o", "train")
     with pytest.raises(RuntimeError) as error:
         train(phantom_cohort, output, learning_rate=1e30)
     message = str(cause(error.value))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bundles.small_liver import EVALUATE, INFERENCE, run, write_nifti
-from tests.bundles.test_liver_evaluation import network_of, read_table
+from tests.bundles.families.segmentation import EVALUATE, INFERENCE, run, write_nifti
+from tests.bundles.segmentation.test_evaluation import network_of, read_table
 
 ORDERS = [np.column_stack(pair) for pair in product(permutations(range(3)), product((1, -1), repeat=3))]
 GRIDS: list[dict[str, Any]] = [{"spacing": [8.0, 11.0, 7.0]}, {"image_size": [24, 16, -1]}]

@@ -10,8 +10,8 @@ import torch
 
 from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 from tests.bundles.folders import workflow
-from tests.bundles.small_run import BUNDLE, overrides
 from tests.data.released_arrays import CROP, write_released
 
 CLASSES = 2

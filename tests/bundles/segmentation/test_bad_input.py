@@ -18,7 +18,7 @@ from monai_sg.data.datasets.labelled_folder import LabelledFolder
 from monai_sg.data.records import Datalist
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.utils.files import read_json
-from tests.bundles.small_liver import EVALUATE, INFERENCE, TRAIN, cause, run, write_cubes, write_nifti
+from tests.bundles.families.segmentation import EVALUATE, INFERENCE, TRAIN, cause, run, write_cubes, write_nifti
 
 
 @pytest.fixture

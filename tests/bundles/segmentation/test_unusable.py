@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from monai_sg.data.datasets.labelled_folder import LabelledFolder
-from tests.bundles.small_liver import INFERENCE, TRAIN, run, write_cubes, write_nifti
-from tests.bundles.test_liver_bad_input import refusal
+from tests.bundles.families.segmentation import INFERENCE, TRAIN, run, write_cubes, write_nifti
+from tests.bundles.segmentation.test_bad_input import refusal
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from monai_sg.data.crops.patterns import pattern_records
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.runs.chain import Chain
 from monai_sg.utils.files import read_json
-from tests.bundles.small_run import BUNDLE, overrides
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 
 
 def write(path: Path, array: np.ndarray) -> None:

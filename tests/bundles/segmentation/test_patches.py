@@ -9,8 +9,8 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
+from tests.bundles.families.segmentation import BUNDLE, EVALUATE, INFERENCE, TRAIN, made, overrides, write_cubes
 from tests.bundles.folders import parser
-from tests.bundles.small_liver import BUNDLE, EVALUATE, INFERENCE, TRAIN, made, overrides, write_cubes
 
 
 @pytest.fixture(scope="module")

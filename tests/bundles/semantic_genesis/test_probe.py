@@ -11,8 +11,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from monai_sg.handlers.history import read_history
 from monai_sg.runs.chain import Chain
 from monai_sg.runs.record import RunRecord
-from tests.bundles.small_run import BUNDLE, overrides
-from tests.bundles.test_chain import assert_equal, copy_of
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
+from tests.bundles.semantic_genesis.test_chain import assert_equal
+from tests.bundles.test_runs import without
 
 PROBE = ("validation_probe_knn_accuracy", "validation_probe_linear_accuracy")
 
@@ -27,7 +28,10 @@ def train(data: Path, output: Path, **more: Any) -> list[dict[str, float]]:
 def test_training_is_bit_for_bit_the_same_with_a_probe(
     finished_run: Path, phantom_cohort: Path, tmp_path: Path
 ) -> None:
-    plain, probed = copy_of(finished_run, tmp_path / "plain"), copy_of(finished_run, tmp_path / "probed")
+    plain, probed = (
+        without(finished_run, tmp_path / "plain", "train"),
+        without(finished_run, tmp_path / "probed", "train"),
+    )
     rows = train(phantom_cohort, plain)
     boxes = str(finished_run / "patterns.json")
     probed_rows = train(phantom_cohort, probed, probe_boxes=boxes, probe_interval=2, num_workers=1)
@@ -44,7 +48,7 @@ def test_training_is_bit_for_bit_the_same_with_a_probe(
 
 
 def test_bad_boxes_stop_before_the_first_epoch(finished_run: Path, phantom_cohort: Path, tmp_path: Path) -> None:
-    output = copy_of(finished_run, tmp_path / "bad")
+    output = without(finished_run, tmp_path / "bad", "train")
     (tmp_path / "boxes.csv").write_text("id,label\nnobody,1\n")
     with pytest.raises(RuntimeError) as error:
         train(phantom_cohort, output, probe_boxes=str(tmp_path / "boxes.csv"))

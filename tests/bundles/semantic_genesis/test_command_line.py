@@ -14,8 +14,8 @@ from monai_sg.__main__ import main
 from monai_sg.data.records import Datalist
 from monai_sg.runs.chain import STAGES
 from monai_sg.utils.files import read_json, write_json
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 from tests.bundles.folders import config, parser
-from tests.bundles.small_run import BUNDLE, overrides
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:

@@ -18,8 +18,8 @@ from monai.transforms import LoadImaged, SaveImaged
 
 from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, write_json
+from tests.bundles.families.segmentation import BUNDLE, INFERENCE, SMALL, run, same
 from tests.bundles.folders import TOP, content
-from tests.bundles.small_liver import BUNDLE, INFERENCE, SMALL, run, same
 
 Records = list[dict[str, str]]
 LOADER = {

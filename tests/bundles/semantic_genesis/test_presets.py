@@ -13,8 +13,8 @@ from monai.bundle import ConfigParser
 from monai_sg.data.records import PatternTable
 from monai_sg.discovery.settings import DiscoverySettings
 from monai_sg.runs.chain import Chain
+from tests.bundles.families.semantic_genesis import BUNDLE, overrides
 from tests.bundles.folders import parser, workflow
-from tests.bundles.small_run import BUNDLE, overrides
 
 PRESETS = ("default", "paper", "release")
 
