@@ -97,7 +97,7 @@ def strides_of(spatial: Sequence[int]) -> tuple[int, ...]:
 
 
 def apply_in_parts(apply: Callable[[Tensor, Params], Tensor], x: Tensor, params: Params) -> Tensor:
-    """Apply to the whole batch, or on a CPU to a few crops at a time, so that they stay in its cache.
+    """Apply to the whole batch, or on a CPU to a few crops at a time.
 
     Args:
         apply: a corruption's `Corruption.apply`, which treats each crop on its own.
@@ -107,13 +107,28 @@ def apply_in_parts(apply: Callable[[Tensor, Params], Tensor], x: Tensor, params:
     Returns:
         the corrupted batch, the same either way.
     """
-    at_once = len(x)
-    if x.device.type == "cpu" and not torch.compiler.is_compiling():
-        at_once = max(1, VOXELS_AT_ONCE // math.prod(x.shape[1:]))
-    if at_once >= len(x):
+    parts = parts_in_cache(len(x), math.prod(x.shape[1:]), x.device)
+    if len(parts) == 1:
         return apply(x, params)
-    parts = (slice(start, start + at_once) for start in range(0, len(x), at_once))
     return torch.cat([apply(x[part], {name: value[part] for name, value in params.items()}) for part in parts])
+
+
+def parts_in_cache(crops: int, voxels: int, device: torch.device) -> list[slice]:
+    """Divide a batch into what is worked on at once: everything, or on a CPU crops of `VOXELS_AT_ONCE` together.
+
+    Args:
+        crops: number of crops.
+        voxels: of each crop.
+        device: where the work is done.
+
+    Returns:
+        slices of the batch, at least one.
+    """
+    at_once = crops
+    if device.type == "cpu" and not torch.compiler.is_compiling():
+        at_once = VOXELS_AT_ONCE // voxels
+    at_once = max(1, at_once)
+    return [slice(start, start + at_once) for start in range(0, max(1, crops), at_once)]
 
 
 def gather_voxels(x: Tensor, index: Tensor) -> Tensor:

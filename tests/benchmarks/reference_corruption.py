@@ -9,23 +9,23 @@ Array = np.ndarray
 
 
 def shuffle(x: Array, rng: np.random.Generator, blocks: int = 10_000) -> Array:
-    """Permute one block after the other."""
-    out = x.copy()
-    for _ in range(blocks):
-        edges = [int(rng.integers(1, max(1, size // 10) + 1)) for size in x.shape]
-        starts = [int(rng.integers(0, size - edge + 1)) for size, edge in zip(x.shape, edges, strict=True)]
-        box = tuple(slice(start, start + edge) for start, edge in zip(starts, edges, strict=True))
-        out[box] = rng.permutation(x[box].ravel()).reshape(edges)
+    """Permute one block after the other; only their edges and places are drawn together."""
+    out, sizes = x.copy(), np.array(x.shape)
+    edges = rng.integers(1, np.maximum(1, sizes // 10), (blocks, x.ndim), endpoint=True)
+    starts = rng.integers(0, sizes - edges, endpoint=True)
+    for start, stop in zip(starts.tolist(), (starts + edges).tolist(), strict=True):
+        box = tuple(map(slice, start, stop))
+        out[box] = rng.permuted(x[box])
     return out
 
 
 def intensity(x: Array, rng: np.random.Generator) -> Array:
-    """Map by a curve of 100,000 points."""
+    """Map by a curve of 100,000 points, of which both coordinates rise."""
     (a, b), (c, d) = rng.random((2, 2))
     t = np.linspace(0, 1, 100_000)
-    xs = 3 * (1 - t) ** 2 * t * a + 3 * (1 - t) * t**2 * c + t**3
-    ys = 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * d + t**3
-    return np.interp(x, np.sort(xs), np.sort(ys)[::-1] if rng.random() < 0.5 else np.sort(ys))
+    first, second, last = 3 * (1 - t) * (1 - t) * t, 3 * (1 - t) * t * t, t * t * t
+    xs, ys = a * first + c * second + last, b * first + d * second + last
+    return np.interp(x, xs, ys[::-1] if rng.random() < 0.5 else ys)
 
 
 def paint(x: Array, rng: np.random.Generator, outside: bool, boxes: int = 5, more_prob: float = 0.95) -> Array:
@@ -46,8 +46,9 @@ def paint(x: Array, rng: np.random.Generator, outside: bool, boxes: int = 5, mor
 def warp(x: Array, rng: np.random.Generator, sigma: float = 8.0, alpha: float = 991.0) -> Array:
     """Displace along the first two axes by smoothed noise."""
     moves = [gaussian_filter(rng.uniform(-1, 1, x.shape), sigma, mode="constant") * alpha for _ in range(2)]
-    places = np.meshgrid(*(np.arange(size) for size in x.shape), indexing="ij")
-    return map_coordinates(x, [places[0] + moves[0], places[1] + moves[1], *places[2:]], order=1, mode="reflect")
+    places = np.indices(x.shape, dtype=float)
+    places[:2] += moves
+    return map_coordinates(x, places, order=1, mode="reflect")
 
 
 def genesis(x: Array, rng: np.random.Generator) -> Array:

@@ -2,15 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_sg.transforms.block_shuffle import (
-    cover_probability,
-    enumerate_cells,
-    random_intervals,
-    rank_in_tiles,
-    shuffled_by_segment,
-)
-
-CPU = torch.device("cpu")
+from monai_sg.transforms.block_shuffle import enumerate_cells, shuffled_by_segment
 
 
 def test_cells_of_two_blocks_by_hand() -> None:
@@ -33,31 +25,3 @@ def test_order_by_segment_is_uniform_within_segments() -> None:
     _, counts = (order.view(6000, 6)[:, :3] % 6).unique(dim=0, return_counts=True)
     assert len(counts) == 6  # all permutations of three
     assert (counts / 6000 - 1 / 6).abs().max() < 0.02
-
-
-def test_intervals_tile_the_axis() -> None:
-    number, start, length = random_intervals(50, 23, 5, torch.Generator().manual_seed(0))
-    voxel = torch.arange(23)
-    assert ((start <= voxel) & (voxel < start + length)).all()
-    assert length.max() == 5
-    assert torch.equal(number[:, 1:] - number[:, :-1], (start[:, 1:] != start[:, :-1]).int())
-    assert (number[:, 0] == 0).all()
-
-
-def test_rank_by_hand() -> None:
-    # A 3 x 3 image cut after row 1 and after column 2 (tiles 1x2, 1x1, 2x2, 2x1).
-    starts = [
-        torch.tensor([0, 1, 1], dtype=torch.int32).view(1, 3, 1),
-        torch.tensor([0, 0, 2], dtype=torch.int32).view(1, 1, 3),
-    ]
-    lengths = [
-        torch.tensor([1, 2, 2], dtype=torch.int32).view(1, 3, 1),
-        torch.tensor([2, 2, 1], dtype=torch.int32).view(1, 1, 3),
-    ]
-    rank = rank_in_tiles(torch.zeros(1, 1, 1, dtype=torch.int32), starts, lengths, (3, 3))
-    assert rank.tolist() == [[[0, 1, 2], [3, 4, 7], [5, 6, 8]]]
-
-
-def test_cover_probability_by_hand() -> None:
-    # Three voxels; an edge of 1 covers each with 1/3, an edge of 2 (places 0 and 1) with 1/2, 1, 1/2.
-    torch.testing.assert_close(cover_probability(3, 2, CPU), torch.tensor([5 / 12, 2 / 3, 5 / 12]))

@@ -155,7 +155,7 @@ def test_impossible_probabilities_are_refused(kind: type[Corruption]) -> None:
 
 
 def test_the_text_of_a_corruption_tells_all_its_settings() -> None:
-    shuffle = "LocalShuffle(prob=0.5, blocks=7, max_edge_fraction=10, mode='exact')"
+    shuffle = "LocalShuffle(prob=0.5, blocks=7, mode='exact')"
     assert repr(LocalShuffle(blocks=7, mode="exact")) == shuffle
     genesis = repr(GenesisCorruption(shuffle_mode="exact", shuffle_blocks=7))
     assert genesis.startswith(f"GenesisCorruption(shuffle={shuffle}, intensity=BezierIntensity(")

@@ -34,10 +34,10 @@ def test_tiles_keep_every_voxel_once(size: tuple[int, ...]) -> None:
 
 def test_one_exact_block_is_a_permutation_of_a_box() -> None:
     for seed in range(20):
-        corruption = LocalShuffle(1.0, blocks=1, max_edge_fraction=2, mode="exact")
-        index = corruption.sample((1, 1, 8, 8), torch.Generator().manual_seed(seed))["index"][0]
-        assert torch.equal(index.sort().values, torch.arange(64, dtype=index.dtype))
-        rows, columns = torch.unravel_index((index != torch.arange(64)).nonzero()[:, 0], (8, 8))
+        corruption = LocalShuffle(1.0, blocks=1, mode="exact")
+        index = corruption.sample((1, 1, 40, 40), torch.Generator().manual_seed(seed))["index"][0]
+        assert torch.equal(index.sort().values, torch.arange(1600, dtype=index.dtype))
+        rows, columns = torch.unravel_index((index != torch.arange(1600)).nonzero()[:, 0], (40, 40))
         assert not len(rows) or max(int(v.max() - v.min()) for v in (rows, columns)) <= 3
 
 
@@ -109,7 +109,7 @@ def test_axes_too_short_for_a_block_are_left_in_order(mode: str) -> None:
 
 
 def test_bad_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"blocks \(0\)"):
+    with pytest.raises(ValueError, match="blocks is 0"):
         LocalShuffle(blocks=0)
     with pytest.raises(ValueError, match="fast"):
         LocalShuffle(mode="fast")
