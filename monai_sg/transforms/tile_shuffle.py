@@ -54,16 +54,9 @@ def random_tiles(
     Returns:
         source voxel ``(crops, N)`` of each voxel of the flattened crop, int32.
     """
-    device, axes = generator.device, len(spatial)
+    device = generator.device
     cuts = [random_intervals(crops, size, edge, generator) for size, edge in zip(spatial, longest, strict=True)]
-    shape, single = torch.zeros((), dtype=torch.int32, device=device), torch.ones((), device=device)
-    volume = torch.ones_like(shape)
-    for axis, (cut, size, edge) in enumerate(zip(cuts, spatial, longest, strict=True)):
-        within = torch.rand(cut.length.shape, generator=generator, device=device).gather(1, cut.number) * cut.length
-        covered = cover_probability(size, edge, device)[cut.start + within.int()]
-        single = single * along(axis, axes, cut.per_interval(covered))
-        length = along(axis, axes, cut.per_interval(cut.length).clamp_(min=1))
-        volume, shape = volume * length, shape * edge + length - 1
+    shape, volume, single = describe_tiles(cuts, longest, generator)
     cells = math.prod(edge * (edge + 1) // 2 for edge in longest)  # of one tile of each shape
     rows = max(1, min(MOST_PERMUTATIONS, crops * math.prod(spatial) // (4 * cells)))
     table, first = permutation_table(longest, strides_of(spatial), rows, generator)
@@ -75,6 +68,32 @@ def random_tiles(
     entry = first.index_select(0, shape.flatten()).view_as(shape).add_(permuted)
     parts = parts_in_cache(crops, math.prod(spatial), device)
     return torch.cat([read_tiles(table, entry[part], [cut.of_crops(part) for cut in cuts]) for part in parts])
+
+
+def describe_tiles(
+    cuts: Sequence[Cuts], longest: Sequence[int], generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Describe the tiles that the axes of each crop are cut into.
+
+    Args:
+        cuts: of each axis.
+        longest: longest tile edge along each axis.
+        generator: source of the chosen voxels.
+
+    Returns:
+        number of the shape of each tile, its voxels, both int32, and the probability that a random block covers a
+        voxel of it chosen at random, each ``(crops, *tiles)``; crops of fewer tiles are filled up with single voxels.
+    """
+    device, axes = generator.device, len(cuts)
+    shape, single = torch.zeros((), dtype=torch.int32, device=device), torch.ones((), device=device)
+    volume = torch.ones_like(shape)
+    for axis, (cut, edge) in enumerate(zip(cuts, longest, strict=True)):
+        within = torch.rand(cut.length.shape, generator=generator, device=device).gather(1, cut.number) * cut.length
+        covered = cover_probability(cut.length.shape[1], edge, device)[cut.start + within.int()]
+        single = single * along(axis, axes, cut.per_interval(covered))
+        length = along(axis, axes, cut.per_interval(cut.length).clamp_(min=1))
+        volume, shape = volume * length, shape * edge + length - 1
+    return shape, volume, single
 
 
 def along(axis: int, axes: int, value: Tensor) -> Tensor:
