@@ -31,7 +31,7 @@ def compare(
         bundle: name of a fine-tuning bundle for segmentation.
         seeds: number of seeds; each draws labels, patches and initial weights.
         epochs: of a whole run.
-        early: epochs of the first look.
+        early: epochs of a short training, whose learning rate falls to 0 within them.
         overrides: ids of the bundle's config with their values, such as --width 8 --label_fraction 0.1.
 
     Returns:

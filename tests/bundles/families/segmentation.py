@@ -20,6 +20,7 @@ from tests.bundles.folders import workflow
 
 BUNDLE = "lcs_liver_ct_segmentation"
 TRAIN, EVALUATE, INFERENCE = ["train.json"], ["train.json", "evaluate.json"], ["inference.json"]
+PAPER = ["train.json", "preset_paper.json"]
 SMALL: dict[str, Any] = {
     "width": 4,
     "roi_size": [16, 16, 16],
