@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from ..utils.files import absolute
@@ -30,6 +31,7 @@ def evaluate(
     Returns:
         a table of measures, and what was written; or the config.
     """
+    from ..handlers import metric_lines
     from ..runs.saved_run import SavedRun
     from ..runs.shown_config import config_text
 
@@ -38,6 +40,7 @@ def evaluate(
     workflow = saved.workflow(["train.json", "evaluate.json"], moved, overrides)
     if print_config:
         return config_text({"evaluate": workflow})
+    logging.getLogger(metric_lines.__name__).setLevel(logging.WARNING)  # they are returned
     workflow.run()
     workflow.finalize()
     files = {"cases": saved.cases} if saved.cases.is_file() else {}

@@ -16,11 +16,11 @@ import torch
 from monai.data import Dataset, MetaTensor
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
-from tqdm import tqdm
 
 from ..utils.distributed import rank
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
+from ..utils.progress import Bar
 from .cache.index import fingerprint_of
 from .labels import LABEL_VALUES
 from .readers.formats import UnusableImageError, first_line, stem_of
@@ -136,7 +136,7 @@ class PreparedDataset(SeededDataset):
         lock = folder_lock(self.cache_dir.with_suffix(".lock"), str(self.cache_dir))
         with nullcontext() if complete else lock, ThreadPoolExecutor(max(1, num_workers)) as pool:
             results = pool.map(one, records, keys)
-            return list(tqdm(results, "Preparing images", len(records), disable=not progress or rank() > 0))
+            return list(Bar(results, "Preparing images", len(records), disable=not progress or rank() > 0))
 
     def _prepare_one(self, record: Record, key: str | OSError) -> Record:
         if isinstance(key, OSError):

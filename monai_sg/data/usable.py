@@ -8,8 +8,8 @@ from typing import Any
 
 from monai.data import DataLoader, Dataset, list_data_collate
 from torch.utils.data import Dataset as TorchDataset
-from tqdm import tqdm
 
+from ..utils.progress import Bar
 from .prepared import why_unusable
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class UsableImages:
 
     def __iter__(self) -> Iterator[Any]:
         skipped: dict[str, str] = {}
-        batches = tqdm(self.loader, "Images", len(self.records), disable=not self.progress)
+        batches = Bar(self.loader, "Images", len(self.records), disable=not self.progress)
         for record, batch in zip(self.records, batches, strict=True):
             if isinstance(batch, str):
                 name = record.get("id") or record["image"]

@@ -10,10 +10,10 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, scaled
+from ..utils.progress import Bar
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def read_regions(
     numbers = [number for block in blocks for number in block]
     read = partial(_read, cache, tuple(size), intensity_range)
     results = _read_ahead(read, [regions[number] for number in numbers], BATCHES_AHEAD * batch_size)
-    shown = iter(tqdm(results, progress, len(numbers), disable=progress is None))
+    shown = iter(Bar(results, progress, len(numbers), disable=progress is None))
     for block in blocks:
         found = {number: next(shown) for number in block}
         images = {number: result for number, result in found.items() if isinstance(result, Tensor)}

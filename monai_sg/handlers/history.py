@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from ignite.engine import Engine, Events
@@ -11,9 +13,13 @@ from monai.engines import Evaluator, Trainer
 from ..utils.distributed import rank
 from ..utils.files import write_csv
 
+logger = logging.getLogger(__name__)
+
+LOGGED = 4
+
 
 class History:
-    """Write one row per epoch to a CSV file: the trainer's metrics, the validator's, and the learning rate.
+    """Write one row per epoch to a CSV file: metrics of trainer and validator, learning rate; log the first of them.
 
     The validator's metrics stay empty in epochs without validation.
     Rows after the epoch a resumed run starts from are replaced. Has to come after the handler that validates.
@@ -42,6 +48,21 @@ class History:
             row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
         rows.append(row)
         write_csv(self.path, rows)
+        logger.info(f"Epoch {epoch} of {engine.state.max_epochs}: {self._text(engine)}.")
+
+    def _text(self, engine: Engine) -> str:
+        """Return the metrics of training and validation in a few words."""
+        parts = [f"training {_listed(engine.state.metrics)}"]
+        validation = self.validator.state
+        if validation.epoch == engine.state.epoch:
+            parts.append(f"validation {_listed(validation.metrics)}")
+            parts += ["best so far"] if validation.best_metric_epoch == validation.epoch else []
+        return "; ".join(parts)
+
+
+def _listed(metrics: Mapping[str, float]) -> str:
+    first = sorted(metrics, key=lambda name: name != "loss")[:LOGGED]
+    return ", ".join(f"{name} {float(metrics[name]):.4f}" for name in first)
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:

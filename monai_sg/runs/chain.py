@@ -11,8 +11,9 @@ from typing import Any
 from ..data.intensity import checked_range
 from ..utils.bundle_folders import bundle_root
 from ..utils.files import absolute
+from .overrides import check_overrides, taken_overrides
 from .record import RunRecord
-from .workflow import CheckedWorkflow, check_overrides, taken_overrides
+from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +30,9 @@ def initialised_workflow(
     files: Sequence[str | Path], overrides: Mapping[str, Any], workflow_type: str | None = "train"
 ) -> CheckedWorkflow:
     """Return the workflow of configs, merged in order, whose ``initialize`` has been run."""
-    workflow = CheckedWorkflow(
-        [str(file) for file in files], workflow_type=workflow_type, logging_file=False, **overrides
-    )
+    names = [str(file) for file in files]
+    values = {"bundle_root": str(Path(names[0]).resolve().parents[1]), **overrides}
+    workflow = CheckedWorkflow(names, workflow_type=workflow_type, logging_file=False, **values)
     workflow.initialize()
     return workflow
 
@@ -113,7 +114,9 @@ class Chain:
         Args:
             own: stage to further overrides, which go to that stage alone.
         """
-        for stage in self.stages:
+        for number, stage in enumerate(self.stages, start=1):
+            if len(self.stages) > 1:
+                logger.info(f"Stage {number} of {len(self.stages)}: {stage}.")
             workflow = self.workflow(stage, **own.get(stage, {}))
             record: RunRecord = workflow.parser.get_parsed_content("record")
             record.check()

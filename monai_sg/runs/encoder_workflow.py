@@ -9,11 +9,12 @@ from typing import Any
 
 from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.bundle_folders import PRETRAINING, bundle_root
-from ..utils.files import absolute
+from ..utils.files import absolute, read_json
 from ..weights.description import description_of
 from ..weights.inspect import find_tensor
 from ..weights.reading import read_weights
 from .chain import initialised_workflow, places
+from .place_check import ARGUMENTS
 from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,19 @@ def encoder_workflow(weights: str, data: str, output: str, overrides: Mapping[st
     """
     path = absolute(weights)
     settings = {"network::path": str(path), **_shape_of(path), **_described(path)}
-    values = {**places(data, output), **settings, **overrides}
+    values = {**places(data, output), **_cache_of(path), **settings, **overrides}
     config = bundle_root(PRETRAINING) / "configs" / "embed.json"
     return initialised_workflow([config], values, workflow_type=None)
+
+
+def _cache_of(path: Path) -> dict[str, str]:
+    """Return the cache of the training that left the weights, which may hold the images already."""
+    arguments = path.parents[1] / ARGUMENTS
+    saved: dict[str, Any] = read_json(arguments) if arguments.is_file() else {}
+    if saved.get("ckpt_dir") != str(path.parent) or not Path(saved["cache_dir"]).is_dir():
+        return {}
+    logger.info(f"Images are cached where the training of the weights cached its own, in {saved['cache_dir']}.")
+    return {"cache_dir": saved["cache_dir"]}
 
 
 def _described(path: Path) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from ..utils.errors import UserError
 from ..utils.files import absolute
 from ..weights.description import settings_of
 from .chain import initialised_workflow, places
+from .overrides import taken_overrides
 from .record import RunRecord
-from .workflow import CheckedWorkflow, taken_overrides
+from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..handlers.case_table import read_cases
-from ..utils.bundle_folders import PRETRAINING, SEGMENTATION, bundle_root
+from ..utils.bundle_folders import bundle_root
 from ..utils.errors import UserError
 from ..utils.files import absolute, read_json
 from .chain import initialised_workflow
-from .workflow import CheckedWorkflow, taken_overrides
+from .overrides import taken_overrides
+from .workflow import CheckedWorkflow
 
 SUMMARY = ("mean", "sd", "pooled")
 
@@ -36,11 +37,13 @@ class SavedRun:
                 "or `monai-sg finetune`."
             )
         self.arguments: dict[str, Any] = read_json(path)
-        self.configs = bundle_root(bundle or self._bundle()) / "configs"
+        self.configs = (self._trained_bundle() if bundle is None else bundle_root(bundle)) / "configs"
 
-    def _bundle(self) -> str:
-        is_pretraining = (self.folder / "patterns.json").is_file()
-        return PRETRAINING if is_pretraining else SEGMENTATION
+    def _trained_bundle(self) -> Path:
+        root = Path(self.arguments["bundle_root"])
+        if not (root / "configs").is_dir():
+            raise UserError(f"The bundle {root} that made the run in {self.folder} is absent; give its --bundle NAME.")
+        return root
 
     def workflow(
         self, names: Sequence[str], places: Mapping[str, Any], overrides: Mapping[str, Any]
@@ -52,9 +55,15 @@ class SavedRun:
             places: folders that win over those of the training.
             overrides: ids with values, which win over everything.
         """
-        files = [str(self.configs / name) for name in names]
+        files = [str(self.configs / name) for name in [names[0], *self._preset(), *names[1:]]]
         own = {name: self.arguments[name] for name in taken_overrides(files, self.arguments)}
         return initialised_workflow(files, {"output_dir": str(self.folder), **own, **places, **overrides})
+
+    def _preset(self) -> list[str]:
+        """Return the overlay of the preset that a pre-training followed, if it has one."""
+        table = self.folder / "patterns.json"
+        name = read_json(table).get("preset", "default") if table.is_file() else "default"
+        return [] if name == "default" else [f"preset_{name}.json"]
 
     def measures(self, workflow: CheckedWorkflow) -> list[str]:
         """Return what an evaluation found, a line per measure; those of the test cases where there is a table."""

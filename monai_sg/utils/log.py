@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 OWN = __name__.partition(".")[0]
 FORMAT, TIME = "%(asctime)s %(message)s", "%H:%M:%S"
@@ -28,14 +29,37 @@ def set_up_log(verbose: bool = False) -> None:
     Args:
         verbose: also what MONAI, ignite, pydicom and other packages say.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(logging.Formatter(FORMAT, TIME))
     if not verbose:
         handler.addFilter(is_wanted)
     logging.captureWarnings(True)
+    _set_levels(logging.NOTSET)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in APART:
         logging.getLogger(name).handlers = [handler]
+
+
+def quiet_others() -> None:
+    """Silence what other packages warn of, where a log has been set up already, as by MONAI from a bundle's file."""
+    logging.captureWarnings(True)
+    _set_levels(logging.ERROR)
+
+
+def _set_levels(level: int) -> None:
+    for name in LOUD:
+        logging.getLogger(name).setLevel(level)
+
+
+class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # takes no argument before Python 3.11
+    """Write to what stderr is when a line comes, not to what it was once."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 def is_wanted(record: logging.LogRecord) -> bool:

@@ -15,7 +15,7 @@ from tests.bundles.folders import NAMES, config, content, full_configs, workflow
 @pytest.mark.parametrize("bundle", NAMES)
 def test_settings_are_looked_at_after_the_command_line_and_before_data(bundle: str) -> None:
     for name in full_configs(bundle):
-        assert content(config(bundle, name))["initialize"][:2] == ["$@command_line", "$@setting_check"]
+        assert content(config(bundle, name))["initialize"][:3] == ["$@command_line", "$@place_check", "$@setting_check"]
 
 
 @pytest.mark.parametrize(

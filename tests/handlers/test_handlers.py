@@ -125,6 +125,16 @@ def test_history_has_a_row_per_epoch(tmp_path: Path) -> None:
     assert read_history(tmp_path / "absent.csv") == []
 
 
+def test_an_epoch_is_one_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="monai_sg.handlers.history"):
+        history(tmp_path / "history.csv", [0.5, None, 0.75], epochs=3)
+    assert caplog.messages == [
+        "Epoch 1 of 3: training loss 10.0000; validation loss 0.5000; best so far.",
+        "Epoch 2 of 3: training loss 20.0000.",
+        "Epoch 3 of 3: training loss 30.0000; validation loss 0.7500.",
+    ]
+
+
 def test_epochs_without_validation_have_no_validation_loss(tmp_path: Path) -> None:
     rows = history(tmp_path / "history.csv", [None, 0.5, None], epochs=3)
     assert [row.get("validation_loss") for row in rows] == [None, 0.5, None]
@@ -164,21 +174,22 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
         made.append(Bar(**arguments))
         return made[-1]
 
-    monkeypatch.setattr("monai_sg.handlers.progress.tqdm", make)
+    monkeypatch.setattr("monai_sg.handlers.progress.Bar", make)
     return made
 
 
 def test_progress_counts_all_steps_and_shows_the_loss_now_and_then(
-    bars: list[Bar], caplog: pytest.LogCaptureFixture
+    bars: list[Bar], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("monai_sg.handlers.progress.WORTH_SAYING", -1.0)
     engine = trainer()
     Progress("train", interval=4).attach(engine)
     with caplog.at_level(logging.INFO, logger="monai_sg.handlers.progress"):
         engine.run(batches(), max_epochs=2)
-    shown = {"epoch": "2/2", "loss": "4.0000"}
+    shown = {"epoch": "2/2", "loss": "4.0000", "refresh": False}
     assert bars == [[("open", 0, 6), *["step"] * 4, shown, *["step"] * 2, "close"]]
     (sentence,) = caplog.messages
-    assert sentence.startswith("train: about 0.0 minutes left")
+    assert sentence.startswith("train: about 0 s left")
 
 
 def test_progress_of_a_resumed_run_starts_where_it_was(bars: list[Bar]) -> None:

@@ -13,7 +13,7 @@ from monai_sg.utils.log import APART, set_up_log
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     loggers = [logging.getLogger(), *map(logging.getLogger, APART)]
-    before = [(logger, logger.handlers, logger.level) for logger in loggers]
+    before = [(logger, [*logger.handlers], logger.level) for logger in loggers]
     yield
     logging.captureWarnings(False)
     for logger, handlers, level in before:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ...utils.files import write_atomic
 from ...utils.folder_lock import folder_lock
+from ...utils.progress import Bar
 from ..intensity import MODES, intensity_window
 from ..readers.formats import UnusableImageError, first_line
 from ..readers.volumes import Volume, header_of, read_volume
@@ -108,7 +108,7 @@ class CacheBuilder:
         pool = ThreadPoolExecutor(self.num_workers)
         try:
             futures = {pool.submit(self._make_one, key, record): key for key, record in missing.items()}
-            for future in tqdm(as_completed(futures), "Caching volumes", len(futures), disable=not self.progress):
+            for future in Bar(as_completed(futures), "Caching volumes", len(futures), disable=not self.progress):
                 key = futures[future]
                 self._note(key, missing[key], future, skipped)
                 if time.monotonic() - saved > pause:

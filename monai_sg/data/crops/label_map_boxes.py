@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from ...utils.progress import Bar
 from ...utils.seeds import seed_for
 from ..cache.anatomy import COARSE_MM, body_mask, shows_ct
 from ..cache.index import CacheEntry
@@ -56,7 +56,7 @@ def boxes_from_labels(
     readable, training = set(cache.ids), {record["id"] for record in datalist.training}
     records = [record for record in datalist.records if record["id"] in readable]
     boxes: dict[bool, list[LabelledBox]] = {True: [], False: []}
-    for record in tqdm(records, "Reading label maps", disable=not progress):
+    for record in Bar(records, "Reading label maps", disable=not progress):
         name = record["id"]
         foreground = _foreground(Path(dataset_dir) / record["label"], cache.entry(name))
         if foreground is not None:

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
+from ...utils.progress import Bar
 from ..readers.dicom import Slice, check_series, is_dicom, read_slice
 from ..readers.formats import (
     ARCHIVES,
@@ -75,7 +74,7 @@ def inspect_files(dataset_dir: Path, paths: list[Path], volumes: bool, progress:
     series: dict[tuple[str, str], list[Slice]] = {}
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         results = pool.map(lambda path: _inspect_file(dataset_dir, path), paths)
-        for path, result in tqdm(zip(paths, results, strict=True), "Scanning", len(paths), disable=not progress):
+        for path, result in Bar(zip(paths, results, strict=True), "Scanning", len(paths), disable=not progress):
             relative = PurePosixPath(path.relative_to(dataset_dir).as_posix())
             if isinstance(result, Found):
                 found.append(result)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from ...utils.progress import Bar
 from ..readers.formats import (
     NIFTI,
     NIFTI_INTENT_LABEL,
@@ -123,7 +123,7 @@ def usable_pairs(dataset_dir: Path, pairs: Sequence[Pair], progress: bool = True
     skipped: Skipped = []
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         results = pool.map(lambda pair: _reason(dataset_dir, pair), pairs)
-        for pair, reason in tqdm(zip(pairs, results, strict=True), "Comparing", len(pairs), disable=not progress):
+        for pair, reason in Bar(zip(pairs, results, strict=True), "Comparing", len(pairs), disable=not progress):
             if reason is None:
                 usable.append(pair)
             else:

@@ -71,7 +71,7 @@ def test_inference_and_evaluation_take_the_settings_that_a_training_left(finishe
         get = parser(BUNDLE, names, {**arguments, "output_dir": str(finished_liver)}).get_parsed_content
         assert get("network").encoder_channels == [8, 16, 32, 64]
         assert get("inferer" if names == INFERENCE else "validate::inferer").inferer.roi_size == [16, 16, 16]
-        assert arguments.keys() <= {*content(config(BUNDLE, names[0]))}
+    assert arguments.keys() <= {*content(config(BUNDLE, EVALUATE[0]))}
 
 
 def final_network(data: Path, output: Path, **more: Any) -> dict[str, torch.Tensor]:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from monai_sg.runs.workflow import CheckedWorkflow, check_command_line, check_overrides, command_line_overrides
+from monai_sg.runs.command_line import check_command_line, command_line_overrides
+from monai_sg.runs.overrides import check_overrides, understood
+from monai_sg.runs.workflow import CheckedWorkflow
+from monai_sg.utils.log import LOUD
 
 CONFIG = {
     "epochs": 5,
     "amp": True,
+    "name": "a",
+    "deterministic": "$@amp",
     "settings": {"seed": 0},
     "train": {
         "loader": {"_target_": "DataLoader", "batch_size": 1},
@@ -60,7 +67,7 @@ def test_ids_and_new_arguments_of_components_are_let_through(config: str, name: 
         ("train::handlers::0::epoch_logg", "did you mean train::handlers::0::epoch_log?"),
         ("train::handlers::0::epoch_log::more", "did you mean train::handlers::0::epoch_log?"),
         ("epochs::more", "did you mean epochs?"),
-        ("zzz", "did you mean epochs, amp, settings, train, elsewhere, run"),
+        ("zzz", "did you mean epochs, amp, name, deterministic, settings, train, elsewhere, run"),
     ],
 )
 def test_other_ids_are_refused_with_the_nearest(config: str, name: str, hint: str) -> None:
@@ -102,6 +109,16 @@ def test_other_programs_are_left_alone(arguments: list[str]) -> None:
     assert command_line_overrides(arguments) == ([], {})
 
 
+@pytest.fixture
+def _quiet_as_before() -> Iterator[None]:
+    levels = {name: logging.getLogger(name).level for name in LOUD}
+    yield
+    logging.captureWarnings(False)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.usefixtures("_quiet_as_before")
 def test_a_plain_bundle_run_is_checked(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", [PROGRAM, "run", "--config_file", config, "--epochs", "2"])
     check_command_line()
@@ -120,10 +137,29 @@ def test_checked_workflow_applies_known_overrides_and_refuses_others(config: str
         CheckedWorkflow(config, workflow_type=None, logging_file=False, epoch=7)
 
 
+@pytest.mark.usefixtures("_quiet_as_before")
 def test_a_switch_that_would_be_read_as_a_text_is_refused(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"--amp false would be read as a text; write False"):
-        CheckedWorkflow(config, workflow_type=None, logging_file=False, amp="false")
-    monkeypatch.setattr("sys.argv", [PROGRAM, "run", "--config_file", config, "--amp=true"])
-    with pytest.raises(ValueError, match="write True"):
+    for words in (["--amp=true"], ["--deterministic", "true"], ["--train::loader::batch_size", "true"]):
+        monkeypatch.setattr("sys.argv", [PROGRAM, "run", "--config_file", config, *words])
+        with pytest.raises(ValueError, match="true would be read as a text; write True"):
+            check_command_line()
+    monkeypatch.setattr("sys.argv", [PROGRAM, "run", "--config_file", config, "--name", "true"])
+    check_command_line()
+
+
+@pytest.mark.usefixtures("_quiet_as_before")
+def test_running_a_part_of_a_config_is_refused(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [PROGRAM, "run", "train", "--config_file", config])
+    with pytest.raises(ValueError, match=r"`monai\.bundle run train` would run nothing"):
         check_command_line()
-    CheckedWorkflow(config, workflow_type=None, logging_file=False, amp=False, epochs="false")
+    monkeypatch.setattr("sys.argv", [PROGRAM, "run", "run", "--config_file", config])
+    check_command_line()
+
+
+def test_a_checked_workflow_understands_what_is_meant(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/people/me")
+    workflow = CheckedWorkflow(config, workflow_type=None, logging_file=False, amp="false", name="~/runs")
+    assert (workflow.parser["amp"], workflow.parser["name"]) == (False, "/people/me/runs")
+    given = {"device": "gpu:1", "target_datalists": ["~/a.json", "b~"], "epochs": 3, "share": 0.5}
+    understands = {**given, "device": "cuda:1", "target_datalists": ["/people/me/a.json", "b~"]}
+    assert understood(given) == understands
