@@ -58,7 +58,7 @@ class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # takes no argu
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         return sys.stderr
 
 
