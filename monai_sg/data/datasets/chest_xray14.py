@@ -113,7 +113,7 @@ class ChestXray14:
             shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE, 0.0)
             splits |= {k: v for k, v in split_by_patient(splits["training"], shares, seed).items() if k != "test"}
         skipped += _absent(tables, found)
-        datalist = Datalist(*(splits[split] for split in SPLITS), skipped=skipped, classes=list(FINDINGS))
+        datalist = Datalist(splits["training"], splits["validation"], splits["test"], skipped, classes=list(FINDINGS))
         datalist.check(folder)
         numbers = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
         logger.info(f"{folder}: ChestX-ray14 with {len(found)} of {len(tables.films)} films ({numbers}).")

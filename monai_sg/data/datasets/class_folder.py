@@ -79,7 +79,7 @@ class ClassFolder:
         for record, (row, _) in zip(records, used, strict=True):
             record["label"] = _label(folder / TABLE, row, columns, classes)
         splits = _split(folder / TABLE, records, [row for row, _ in used], seed)
-        datalist = Datalist(*(splits[split] for split in SPLITS), skipped=skipped, classes=classes)
+        datalist = Datalist(splits["training"], splits["validation"], splits["test"], skipped, classes=classes)
         datalist.check(folder / TABLE)
         numbers = ", ".join(f"{len(getattr(datalist, split))} {split}" for split in SPLITS)
         logger.info(f"{folder}: {len(records)} images of {len(classes)} classes ({numbers}).")
