@@ -182,7 +182,7 @@ class PatternTable:
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f"{path} does not exist. Patterns are discovered first: run `discover.json` of this bundle with the "
-                "same output_dir, or let `python -m monai_sg pretrain --data DIR --output DIR` run the whole chain."
+                "same output_dir, or let `monai-sg pretrain --data DIR --output DIR` run the whole chain."
             )
         content = read_json(path)
         if content.get("version") != cls.version:

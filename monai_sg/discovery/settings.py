@@ -55,7 +55,7 @@ class DiscoverySettings:
         ):
             raise ValueError(
                 f"preset = {self.preset!r} is only a name: preset_{self.preset}.json sets it with all that belongs to "
-                f"it. Add that file to config_file, or run `python -m monai_sg pretrain --preset {self.preset}`."
+                f"it. Add that file to config_file, or run `monai-sg pretrain --preset {self.preset}`."
             )
         if any(edge < 1 for edge in self.crop_size) or len(self.crop_size) not in (2, 3):
             raise ValueError(f"crop_size = {list(self.crop_size)} must be two or three positive numbers.")

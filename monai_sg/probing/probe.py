@@ -65,7 +65,7 @@ class Probe:
         if datalist is None:
             raise ValueError(
                 f"The boxes of {boxes} lie in images, but this training reads crops that come without theirs. "
-                "Leave out probe_boxes; `python -m monai_sg probe` measures the finished weights on images."
+                "Leave out probe_boxes; `monai-sg probe` measures the finished weights on images."
             )
         found = read_labelled_boxes(boxes, cache, datalist)
         size = overview_size if found.of_whole_images else found.crop_size or crop_size

@@ -72,7 +72,7 @@ def _shape_of(path: Path) -> dict[str, Any]:
     if stem is None or stem.dim() not in (4, 5):
         raise ValueError(
             f"{path} has no {key} of a convolution, so it holds no encoder of this package; "
-            "`python -m monai_sg weights inspect FILE` says what it holds."
+            "`monai-sg weights inspect FILE` says what it holds."
         )
     dims = stem.dim() - 2
     return {"width": stem.shape[0], "spatial_dims": dims, **(FOR_FILMS if dims == 2 else {})}
