@@ -51,7 +51,7 @@ def _tables(
     given: str, labels: str | None, folder: Path, weights: list[str], settings: dict[str, Any]
 ) -> AgreementTables:
     """Open the images and compare."""
-    from ..data.cache.volume_cache import open_cache
+    from ..data.cache.opening import open_cache
     from ..data.datasets.any_folder import AnyFolder
     from ..data.datasets.opening import open_datalist
     from ..studies.agreement.inputs import comparable_frames, label_maps, network_features

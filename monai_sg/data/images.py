@@ -17,8 +17,8 @@ from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
 from ..utils.distributed import rank
-from .readers.formats import UnusableImageError
-from .readers.reading import StoredImage, read_image
+from .readers.channels import joined_channels, read_on_one_grid
+from .readers.reading import StoredImage
 from .records import SPLITS, Datalist, Record
 from .splits import nested_subset
 
@@ -130,15 +130,13 @@ class RecordReader(ImageReader):
         return True
 
     def read(self, data: Any, **kwargs: Any) -> StoredImage:
-        """Read one file or folder.
+        """Read one file or folder, or several that hold channels of one image.
 
         Raises:
-            UnusableImageError: it cannot be used, or several are named.
+            UnusableImageError: one cannot be used, or they are not on one grid.
         """
-        paths = ensure_tuple(data)
-        if len(paths) != 1:
-            raise UnusableImageError(f"names {len(paths)} files; store the channels of an image in one file")
-        return read_image(Path(paths[0]), self.series, self.is_label)
+        paths = [Path(path) for path in ensure_tuple(data)]
+        return joined_channels(read_on_one_grid(paths, self.series, self.is_label))
 
     def get_data(self, img: StoredImage) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the values and what MONAI's transforms know of an image."""

@@ -24,9 +24,13 @@ from ..utils.progress import Bar
 from .cache.index import fingerprint_of
 from .labels import LABEL_VALUES
 from .readers.formats import UnusableImageError, first_line, stem_of
+from .records import images_of
 from .seeded import SeededDataset
 
 logger = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the prepared records; another one prepares all anew."""
 
 Record = dict[str, Any]
 
@@ -82,7 +86,7 @@ class PreparedDataset(SeededDataset):
 
     def _usable(self, data: Sequence[Record], num_workers: int, progress: bool) -> list[Record]:
         """Prepare records; return those that can be used and keep the reasons of the others."""
-        records = [{**record, "id": record.get("id") or stem_of(Path(record["image"]))} for record in data]
+        records = [{**record, "id": record.get("id") or stem_of(Path(images_of(record)[0]))} for record in data]
         usable = []
         for record, result in zip(records, self._prepare(records, num_workers, progress), strict=True):
             if isinstance(result, str):
@@ -130,7 +134,7 @@ class PreparedDataset(SeededDataset):
                 return self._prepare_one(record, key)
             except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
                 reason = why_unusable(error)
-                logger.warning(f"{record['image']} {reason}; it is left out.")
+                logger.warning(f"{', '.join(images_of(record))} {reason}; it is left out.")
                 return reason
 
         lock = folder_lock(self.cache_dir.with_suffix(".lock"), str(self.cache_dir))
@@ -180,12 +184,12 @@ class NamedDataset(Dataset):
 
 def _key(record: Record, steps: str) -> str | OSError:
     """Return what a prepared record is named by: its files as they are now, and the preparation."""
-    named = [{**record, "image": record[name]} for name in ("image", "label") if name in record]
+    named = [record, *([{**record, "image": record["label"]}] if isinstance(record.get("label"), str | Path) else [])]
     try:
         files = [fingerprint_of(each, Path(), None) for each in named]
     except OSError as error:
         return error
-    return hashlib.sha256(json.dumps([files, steps]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([VERSION, files, steps]).encode()).hexdigest()[:24]
 
 
 def _plain(value: Any) -> Any:

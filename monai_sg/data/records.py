@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..utils.errors import AbsentError, UserError
 from ..utils.files import read_json, write_json
 
 SPLITS = ("training", "validation", "test")
@@ -49,7 +50,7 @@ class Datalist:
         known = [each.name for each in fields(cls)]
         unknown = sorted(set(content) - set(known))
         if unknown:
-            raise ValueError(f"{path} holds the keys {unknown}; a data list has {known}.")
+            raise UserError(f"{path} holds the keys {unknown}; a data list has {known}.")
         datalist = cls(**content)
         datalist.check(path)
         return datalist
@@ -66,13 +67,13 @@ class Datalist:
         count = Counter(record["id"] for record in self.records)
         repeated = sorted(name for name, number in count.items() if number > 1)
         if repeated:
-            raise ValueError(f"{path} lists the ids {repeated[:5]} more than once; each image needs its own id.")
+            raise UserError(f"{path} lists the ids {repeated[:5]} more than once; each image needs its own id.")
         split_of: dict[str, str] = {}
         for split in SPLITS:
             for record in getattr(self, split):
                 other = split_of.setdefault(record["patient"], split)
                 if other != split:
-                    raise ValueError(
+                    raise UserError(
                         f"{path} has patient {record['patient']} in {other} and in {split}; "
                         "a patient belongs to one split."
                     )
@@ -90,25 +91,25 @@ def check_record(record: Any, place: str, num_classes: int = 0) -> None:
         ValueError: it lacks a key, or what it holds is of the wrong kind; says what stands there and what should.
     """
     if not isinstance(record, dict):
-        raise ValueError(f"{place} is {record!r}; a record is an object with image, id and patient.")
+        raise UserError(f"{place} is {record!r}; a record is an object with image, id and patient.")
     for key in ("image", "id", "patient"):
         if key not in record:
-            raise ValueError(f"{place} lacks {key!r}; a record has image, id and patient.")
+            raise UserError(f"{place} lacks {key!r}; a record has image, id and patient.")
     place = f"{place} ({record['id']})"
     for key in ("id", "patient"):
         if not (isinstance(record[key], str) and record[key]):
-            raise ValueError(f"{place} has the {key} {record[key]!r}; give a text that is not empty.")
+            raise UserError(f"{place} has the {key} {record[key]!r}; give a text that is not empty.")
     image, label = record["image"], record.get("label")
     if not ((isinstance(image, str) and image) or _is_list_of(image, str)):
-        raise ValueError(f"{place} has the image {image!r}; give a path, or a list of paths, one per channel.")
+        raise UserError(f"{place} has the image {image!r}; give a path, or a list of paths, one per channel.")
     if not (label is None or isinstance(label, str) or _is_number(label) or _is_list_of(label, int)):
-        raise ValueError(
+        raise UserError(
             f"{place} has the label {label!r}; give the path of a label map, the number of a class from 0, a list of "
             "such numbers, or null."
         )
     largest = max((label if isinstance(label, list) else [label]), default=0) if _counts(label) else 0
     if num_classes and largest >= num_classes:
-        raise ValueError(f"{place} has the label {label!r}, but the list has {num_classes} classes, from 0.")
+        raise UserError(f"{place} has the label {label!r}, but the list has {num_classes} classes, from 0.")
 
 
 def _is_number(value: Any) -> bool:
@@ -123,6 +124,13 @@ def _is_list_of(value: Any, kind: type[str] | type[int]) -> bool:
 
 def _counts(label: Any) -> bool:
     return _is_number(label) or _is_list_of(label, int)
+
+
+def checked_split(name: str) -> str:
+    """Return the name of a split; ``UserError`` for any other."""
+    if name not in SPLITS:
+        raise UserError(f"split = {name!r} is unknown; use one of {SPLITS}.")
+    return name
 
 
 def images_of(record: Mapping[str, Any]) -> list[str]:
@@ -180,13 +188,13 @@ class PatternTable:
             ValueError: the file has another version.
         """
         if not Path(path).is_file():
-            raise FileNotFoundError(
+            raise AbsentError(
                 f"{path} does not exist. Patterns are discovered first: run `discover.json` of this bundle with the "
                 "same output_dir, or let `monai-sg pretrain --data DIR --output DIR` run the whole chain."
             )
         content = read_json(path)
         if content.get("version") != cls.version:
-            raise ValueError(f"{path} has version {content.get('version')}, this package reads {cls.version}.")
+            raise UserError(f"{path} has version {content.get('version')}, this package reads {cls.version}.")
         if num_classes is not None:
             content["classes"] = content["classes"][:num_classes]
             for split in SPLITS:

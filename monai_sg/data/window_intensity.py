@@ -16,10 +16,10 @@ from .intensity import IntensityRange, Window, checked_range, intensity_window, 
 
 
 class Windows(Protocol):
-    """What knows the window of each image, such as a `VolumeCache`."""
+    """What knows the windows of each image, such as a `VolumeCache`."""
 
-    def window(self, name: str, intensity_range: IntensityRange) -> Window:
-        """Return the intensities of the image ``name`` that become 0 and 1."""
+    def windows(self, name: str, intensity_range: IntensityRange) -> list[Window]:
+        """Return the intensities of each channel of the image ``name`` that become 0 and 1."""
 
 
 class WindowIntensityd(MapTransform):
@@ -56,7 +56,7 @@ class WindowIntensityd(MapTransform):
         if not isinstance(self.intensity_range, str):
             return [self.intensity_range]
         if self.cache is not None:
-            return [self.cache.window(record["id"], self.intensity_range)]
+            return self.cache.windows(record["id"], self.intensity_range)
         return [intensity_window(channel.cpu().numpy(), self.intensity_range) for channel in image]
 
 

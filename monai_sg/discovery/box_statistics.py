@@ -51,7 +51,7 @@ class BoxStatistics:
 
 
 def box_statistics(cache: VolumeCache, name: str, intensity_range: IntensityRange | None = None) -> BoxStatistics:
-    """Read one cached volume once, on a coarse lattice, and make its tables.
+    """Read one cached volume once, its first channel on a coarse lattice, and make its tables.
 
     The body is what is denser than -300 HU, without the table, with everything it encloses in the axial plane, so that
     lungs are inside; in an image that is no CT, it is the body box.
@@ -61,13 +61,13 @@ def box_statistics(cache: VolumeCache, name: str, intensity_range: IntensityRang
         name: id of the volume.
         intensity_range: physical values of 0 and 1, or a window per image; ``None`` is the range of this volume.
     """
-    entry = cache.entry(name)
+    entry, channel = cache.entry(name), cache.channel(name)
     strides = np.asarray([-(-length // _COARSE_EDGE) for length in entry.shape], dtype=np.int64)
-    stored = cache.array(name)[tuple(slice(None, None, step) for step in strides)]
-    values = stored.astype(np.float64) * entry.scale + entry.offset
+    stored = channel.stored[tuple(slice(None, None, step) for step in strides)]
+    values = stored.astype(np.float64) * channel.scale + channel.offset
     low, high = float(values.min()), float(values.max())
     if intensity_range is not None:
-        low, high = cache.window(name, intensity_range)
+        low, high = cache.windows(name, intensity_range)[0]
     scaled = np.clip((values - low) / max(high - low, np.finfo(np.float64).tiny), 0, 1)
     body = _body_mask(entry, values, strides)
     return BoxStatistics(strides, *(summed_volume(of) for of in (body, scaled, scaled**2)))

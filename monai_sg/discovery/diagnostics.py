@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.cache.volume_cache import VolumeCache
-from ..data.intensity import IntensityRange, scaled
+from ..data.intensity import IntensityRange
 from ..data.records import PatternTable
 from ..utils.seeds import generator_for
 from .frames import Frames, make_frames
@@ -161,15 +161,13 @@ def _read(
     size: Sequence[int],
     intensity_range: IntensityRange | None,
 ) -> list[Tensor]:
-    """Read boxes image by image, whatever class they belong to; return crops (n, *size) per class."""
-    crops = [torch.empty((len(own), *size)) for own in requests]
+    """Read boxes image by image, whatever class they belong to; return crops (n, [C,] *size) per class."""
+    crops: list[dict[int, Tensor]] = [{} for _ in requests]
     order = [(name, label, place) for label, own in enumerate(requests) for place, (name, _) in enumerate(own)]
     for name, label, place in sorted(order):
         crop = torch.from_numpy(cache.read_box(name, requests[label][place][1], size))
-        if intensity_range is not None:
-            crop = scaled(crop, cache.window(name, intensity_range))
-        crops[label][place] = crop
-    return crops
+        crops[label][place] = crop if intensity_range is None else cache.scaled(name, crop, intensity_range)
+    return [torch.stack([own[place] for place in range(len(own))]) for own in crops]
 
 
 def mean_correlation(crops: Tensor) -> float:

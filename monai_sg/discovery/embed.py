@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.boxes.box import Box
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..utils.files import write_atomic
-from .features import PyramidNetwork, region_features
-from .regions import Region
+from .features import PyramidNetwork, box_features
 
 DEEPEST = (-1,)
 
@@ -90,6 +90,6 @@ def embed(
     Raises:
         ValueError: if not a single image could be read, or features are not finite.
     """
-    regions: list[Region] = [(name, None) for name in ids]
-    found = region_features(network, cache, regions, size, intensity_range, batch_size, device, levels)
+    boxes = [Box(id=name, box=None) for name in ids]
+    found = box_features(network, cache, boxes, size, intensity_range, batch_size, device, levels)
     return Embedding([ids[row] for row in found.rows], found.features)

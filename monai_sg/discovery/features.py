@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ..data.boxes.batches import Batch, box_batches
+from ..data.boxes.box import Box
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..utils.distributed import gathered, rank, world_size
-from .regions import Batch, Region, read_regions
 
 
 class PyramidNetwork(Protocol):
@@ -27,10 +28,10 @@ class PyramidNetwork(Protocol):
 
 
 class Extracted(NamedTuple):
-    """Features of regions.
+    """Features of boxes.
 
     Attributes:
-        rows: number of the region of each row (N).
+        rows: number of the box of each row (N).
         features: (N, D), float32.
         channels: features of each level, shallow to deep, which sum to D.
     """
@@ -40,10 +41,10 @@ class Extracted(NamedTuple):
     channels: list[int]
 
 
-def region_features(
+def box_features(
     network: PyramidNetwork,
     cache: VolumeCache,
-    regions: Sequence[Region],
+    boxes: Sequence[Box],
     size: Sequence[int],
     intensity_range: IntensityRange,
     batch_size: int,
@@ -51,26 +52,26 @@ def region_features(
     levels: Sequence[int] | None = None,
     progress: str | None = None,
 ) -> Extracted:
-    """Read regions and return their features in order; the ranks of a process group share the batches.
+    """Read boxes and return their features in order; the ranks of a process group share the batches.
 
     Every rank gets all features, on a CPU the same bits however many ranks there are.
 
     Args:
         network: see `extract_features`.
         cache: holds the images.
-        regions: see `read_regions`.
+        boxes: boxes, or whole images.
         size: voxels per axis that each is resized to.
         intensity_range: physical values that become 0 and 1, or a window per image.
-        batch_size: regions per forward pass.
+        batch_size: boxes per forward pass.
         device: where the network lies.
         levels: feature maps that are used, by index; ``None`` for all, shallow to deep.
         progress: text before a bar, which rank 0 shows; ``None`` shows none.
 
     Raises:
-        ValueError: not a single region could be read.
+        ValueError: not a single one could be read.
     """
     text = progress if rank() == 0 else None
-    batches = read_regions(cache, regions, size, intensity_range, batch_size, text, rank(), world_size())
+    batches = box_batches(cache, boxes, size, intensity_range, batch_size, text, rank(), world_size())
     parts = [part for part in gathered(extract_features(network, batches, device, levels)) if part.rows]
     if not parts:
         raise ValueError("None of the images or boxes could be read; the log names the reasons.")
@@ -90,7 +91,7 @@ def extract_features(
 
     Args:
         network: has ``forward_features(x) -> [features from shallow to deep]``; is put into evaluation mode meanwhile.
-        batches: numbers of the rows and images (B, 1, *size) in [0, 1].
+        batches: numbers of the rows and images (B, C, *size) in [0, 1].
         device: where the network lies.
         levels: feature maps that are used, by index; ``None`` for all, shallow to deep.
     """

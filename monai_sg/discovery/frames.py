@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.boxes.geometry import crop_shapes, fit_boxes, grid_spacing, stack_geometry
 from ..data.cache.index import CacheEntry
 from ..data.cache.volume_cache import VolumeCache
-from ..data.crops.geometry import crop_shapes, fit_boxes, grid_spacing, stack_geometry
 
 logger = logging.getLogger(__name__)
 

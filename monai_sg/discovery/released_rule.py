@@ -43,12 +43,12 @@ def tissue_share(cache: VolumeCache, name: str, boxes: NDArray[np.int64], thresh
         boxes: half-open, in voxels; what lies outside the volume is no tissue.
         threshold: physical value from which a voxel is soft tissue, -150 HU in the released code.
     """
-    entry = cache.entry(name)
-    inside = np.clip(boxes, 0, np.asarray(entry.shape)[:, None])
+    channel = cache.channel(name)
+    inside = np.clip(boxes, 0, np.asarray(channel.stored.shape)[:, None])
     low, stop = inside[..., 0].min(0), inside[..., 1].max(0)
-    last = np.minimum(stop + [0, 0, 1][: len(stop)], entry.shape)
-    region = cache.array(name)[tuple(slice(*ends) for ends in zip(low, last, strict=True))]
-    dense = region >= (threshold - entry.offset) / entry.scale
+    last = np.minimum(stop + [0, 0, 1][: len(stop)], channel.stored.shape)
+    region = channel.stored[tuple(slice(*ends) for ends in zip(low, last, strict=True))]
+    dense = region >= (threshold - channel.offset) / channel.scale
     score = 2 * dense.astype(np.uint8)
     if dense.ndim == 3:
         score[..., :-1] |= dense[..., 1:] & ~dense[..., :-1]

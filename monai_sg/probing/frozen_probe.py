@@ -18,11 +18,12 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_avg_pool3d
 from torch.optim.swa_utils import update_bn
 
+from ..data.boxes.batches import Batch, box_batches
+from ..data.boxes.box import Box
+from ..data.boxes.labelled_boxes import LabelledBoxes
 from ..data.cache.volume_cache import VolumeCache
-from ..data.crops.labelled_boxes import LabelledBox, LabelledBoxes
 from ..data.intensity import IntensityRange, checked_range
 from ..discovery.features import extract_features, global_average
-from ..discovery.regions import Batch, Region, read_regions
 from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.seeds import seed_for
 
@@ -32,7 +33,7 @@ PIXELS = (8, 8, 4)
 
 Features = NDArray[np.float32]
 Extractor = Callable[[Tensor], Tensor]
-FeatureSets = tuple[dict[str, Features], list[LabelledBox]]
+FeatureSets = tuple[dict[str, Features], list[Box]]
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,12 @@ def pooled_features(network: EncoderDecoder, images: Tensor, batch_size: int = 6
     return extract_features(network, batches, next(network.parameters()).device).features.numpy()
 
 
-def positions(items: Sequence[LabelledBox], cache: VolumeCache) -> Features:
+def positions(items: Sequence[Box], cache: VolumeCache) -> Features:
     """Return the centres of boxes relative to the image and to the body box, both from 0 to 1, as rows (N, 2 d)."""
     rows = []
     for item in items:
-        entry, body = cache.entry(item.id), np.asarray(cache.entry(item.id).body_box, dtype=np.float64)
-        centre = np.mean(np.asarray(item.box, dtype=np.float64), axis=1)
+        entry, body = cache.entry(item["id"]), np.asarray(cache.entry(item["id"]).body_box, dtype=np.float64)
+        centre = np.mean(np.asarray(item["box"], dtype=np.float64), axis=1)
         rows.append(np.concatenate([centre / entry.shape, (centre - body[:, 0]) / (body[:, 1] - body[:, 0])]))
     return np.asarray(rows, dtype=np.float32)
 
@@ -131,7 +132,9 @@ def randomised(network: EncoderDecoder, seed: int) -> EncoderDecoder:
 
 def _compare(training: FeatureSets, test: FeatureSets) -> dict[str, Scores]:
     """Return the scores of each kind of features."""
-    labels, test_labels = (np.asarray([item.label for item in items], dtype=np.int64) for _, items in (training, test))
+    labels, test_labels = (
+        np.asarray([item["label"] for item in items], dtype=np.int64) for _, items in (training, test)
+    )
     return {name: scores_of(values, labels, test[0][name], test_labels) for name, values in training[0].items()}
 
 
@@ -197,14 +200,14 @@ class FrozenProbe:
             if not self.boxes.of_whole_images:
                 features["position"] = positions(items, self.cache)
                 features["position + intensity"] = np.hstack([features["position"], features["intensity histogram"]])
-        chance = 1 / len({item.label for item in self.boxes.test})
+        chance = 1 / len({item["label"] for item in self.boxes.test})
         return {**_compare(*splits), "majority class": Scores(chance, 0.5, chance, 0.5)}
 
     @property
-    def _splits(self) -> tuple[Sequence[LabelledBox], Sequence[LabelledBox]]:
+    def _splits(self) -> tuple[Sequence[Box], Sequence[Box]]:
         return self.boxes.training, self.boxes.test
 
-    def _features(self, items: Sequence[LabelledBox], extractors: Mapping[str, Extractor]) -> FeatureSets:
+    def _features(self, items: Sequence[Box], extractors: Mapping[str, Extractor]) -> FeatureSets:
         """Read boxes once and return features of several kinds, and the boxes that could be read."""
         rows: list[int] = []
         parts: dict[str, list[Tensor]] = {name: [] for name in extractors}
@@ -236,7 +239,6 @@ class FrozenProbe:
 
         return run
 
-    def _read(self, items: Sequence[LabelledBox], description: str) -> Iterator[Batch]:
-        regions: list[Region] = [(item.id, item.box) for item in items]
+    def _read(self, items: Sequence[Box], description: str) -> Iterator[Batch]:
         text = description if self.progress else None
-        return read_regions(self.cache, regions, self.size, self.intensity_range, BATCH_SIZE, text)
+        return box_batches(self.cache, items, self.size, self.intensity_range, BATCH_SIZE, text)

@@ -10,8 +10,8 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
+from ..data.boxes.labelled_boxes import read_labelled_boxes
 from ..data.cache.volume_cache import VolumeCache
-from ..data.crops.labelled_boxes import read_labelled_boxes
 from ..data.intensity import IntensityRange
 from ..data.records import Datalist
 from ..networks.encoder_decoder import EncoderDecoder

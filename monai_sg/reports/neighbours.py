@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from ..data.cache.volume_cache import VolumeCache
-from ..data.intensity import IntensityRange, scaled
+from ..data.intensity import IntensityRange
 from ..discovery.neighbours import nearest
 from ..runs.embedding_stage import Features
 from .montage import HU_WINDOW, PATTERN_COLOUR, check_lengths, grid_of_axes, note, save_figure, show_row
@@ -109,7 +109,7 @@ def draw_neighbours(path: Path, found: Features, cache: VolumeCache, intensity_r
 
 
 def _example(found: Features, row: int, cache: VolumeCache, intensity_range: IntensityRange) -> Example:
-    """Return an image or box as it went into the network."""
+    """Return an image or box as it went into the network, of several channels the first."""
     name, entry = found.ids[row], cache.entry(found.ids[row])
     if found.boxes is None:
         image, edges = cache.overview(name, found.size), np.asarray(entry.shape)
@@ -118,5 +118,6 @@ def _example(found: Features, row: int, cache: VolumeCache, intensity_range: Int
         image, edges = cache.read_box(name, box.tolist(), found.size), box[:, 1] - box[:, 0]
     spacing = edges * np.asarray(entry.spacing) / np.asarray(found.size)
     label = "" if found.labels is None else found.classes[found.labels[row]]
-    image = scaled(torch.from_numpy(image), cache.window(name, intensity_range)).numpy()
+    image = cache.scaled(name, torch.from_numpy(image), intensity_range).numpy()
+    image = image if entry.channels == 1 else image[0]
     return Example(name, image, tuple(spacing.tolist()), label)

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from ..data.boxes.whole_images import whole_images
 from ..data.cache.volume_cache import VolumeCache
-from ..data.crops.overviews import overview_records
 from ..data.intensity import IntensityRange, checked_range
 from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
@@ -89,7 +89,7 @@ class DiscoveryStage:
         logger.info(f"The patterns are in {path}.")
 
     def _write_correlation(self, table: PatternTable, embedded: set[str], path: Path) -> None:
-        records = overview_records(self.datalist, self.cache, "training")
+        records = whole_images(self.datalist, self.cache, "training")
         training = [record["id"] for record in records if record["id"] in embedded]
         result = pattern_correlation(self.cache, table, self.intensity_range, ids=training, seed=table.seed)
         classes = zip(result.labels.tolist(), result.within.tolist(), result.random.tolist(), strict=True)

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..data.boxes.box import Box
+from ..data.boxes.labelled_boxes import read_labelled_boxes
 from ..data.cache.volume_cache import VolumeCache
-from ..data.crops.labelled_boxes import LabelledBox, read_labelled_boxes
 from ..data.intensity import IntensityRange, checked_range
 from ..data.records import Datalist
-from ..discovery.features import region_features
-from ..discovery.regions import Region
+from ..discovery.features import box_features
 from ..networks.encoder_decoder import EncoderDecoder
 from ..utils.distributed import barrier, rank
 from ..utils.files import write_atomic
@@ -108,27 +108,26 @@ class EmbeddingStage:
             ValueError: nothing could be read, features are not finite, or the boxes do not fit the images.
         """
         labelled = None if self.boxes is None else read_labelled_boxes(self.boxes, self.cache, self.datalist)
-        items = [LabelledBox(name, -1) for name in self.cache.ids] if labelled is None else labelled.items
+        items = [Box(id=name, box=None) for name in self.cache.ids] if labelled is None else labelled.items
         size = self.overview_size
         if labelled is not None and not labelled.of_whole_images:
             size = labelled.crop_size or self.crop_size
-        regions: list[Region] = [(item.id, item.box) for item in items]
-        rows, features, channels = region_features(
-            *(self.network, self.cache, regions, size, self.intensity_range, self.batch_size, self.device, self.levels),
+        rows, features, channels = box_features(
+            *(self.network, self.cache, items, size, self.intensity_range, self.batch_size, self.device, self.levels),
             progress="Embedding",
         )
         kept = [items[row] for row in rows]
-        bad = [item.id for item, good in zip(kept, features.isfinite().all(1).tolist(), strict=True) if not good]
+        bad = [item["id"] for item, good in zip(kept, features.isfinite().all(1).tolist(), strict=True) if not good]
         if bad:
             raise ValueError(f"The features of {bad[:5]} are not finite; use a network that was trained to the end.")
-        boxes = [item.box for item in kept if item.box is not None]
+        boxes = [item["box"] for item in kept if item["box"] is not None]
         result = Features(
-            [item.id for item in kept],
+            [item["id"] for item in kept],
             features.numpy(),
             channels,
             size,
             boxes=np.asarray(boxes, dtype=np.int64) if boxes else None,
-            labels=None if labelled is None else np.asarray([item.label for item in kept], dtype=np.int64),
+            labels=None if labelled is None else np.asarray([item["label"] for item in kept], dtype=np.int64),
             classes=() if labelled is None else labelled.classes,
         )
         if rank() == 0:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.crops.label_map_boxes import boxes_from_labels
-from ..data.crops.labelled_boxes import TEST, TRAINING, LabelledBox, LabelledBoxes, read_labelled_boxes
+from ..data.boxes.box import Box
+from ..data.boxes.label_map_boxes import boxes_from_labels
+from ..data.boxes.labelled_boxes import TEST, TRAINING, LabelledBoxes, read_labelled_boxes
 from ..data.datasets.image_set import ImageSet
 from ..data.datasets.labelled_folder import LabelledFolder
 from ..data.datasets.lits import LiTS
@@ -99,13 +100,13 @@ def _measure(get: Callable[[str], Any], found: LabelledBoxes, folder: Path, fact
     return ["", *lines, "", *score_lines(scores), "", f"table    {table}"]
 
 
-def _numbers(items: Sequence[LabelledBox], found: LabelledBoxes, datalist: Datalist) -> dict[str, Any]:
+def _numbers(items: Sequence[Box], found: LabelledBoxes, datalist: Datalist) -> dict[str, Any]:
     """Return the numbers of boxes or images, of patients, and of the members of each class."""
     patient_of = {record["id"]: record["patient"] for record in datalist.records}
-    classes = Counter(found.classes[item.label] for item in items)
+    classes = Counter(found.classes[item["label"]] for item in items)
     return {
         "images" if found.of_whole_images else "boxes": len(items),
-        "patients": len({patient_of.get(item.id, item.id) for item in items}),
+        "patients": len({patient_of.get(item["id"], item["id"]) for item in items}),
         "classes": {name: classes[name] for name in found.classes},
     }
 

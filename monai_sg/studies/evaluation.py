@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from monai.data import DataLoader
 from monai.utils import set_determinism
 
-from ..data.crops.patterns import pattern_records
+from ..data.boxes.patterns import pattern_boxes
 from ..data.seeded import SeededDataset
 from ..probing.frozen_probe import histograms, pooled_features
 from ..runs.chain import Chain
@@ -63,7 +63,7 @@ def evaluate(chain: Chain) -> Evaluation:
     get = workflow.parser.get_parsed_content
     metrics = {name: float(value) for name, value in get("validate::evaluator").state.metrics.items()}
     transform, size = get("train::preprocessing"), get("batch_size")
-    exact = [record for record in pattern_records(table, "training") if record["scale"] == 1]
+    exact = [box for box in pattern_boxes(table, "training") if box["scale"] == 1]
     images, labels = collect(DataLoader(SeededDataset(exact, transform), batch_size=size))
     test_images, test_labels = collect(get("validate::dataloader"))
     set_determinism(seed=get("seed"))
@@ -75,7 +75,7 @@ def evaluate(chain: Chain) -> Evaluation:
     return Evaluation(
         split=split,
         crops=len(test_labels),
-        patients=len({record["id"] for record in pattern_records(table, split)}),
+        patients=len({box["id"] for box in pattern_boxes(table, split)}),
         num_classes=table.num_classes,
         metrics=metrics,
         baselines={

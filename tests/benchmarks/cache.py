@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.records import Datalist
 
 from .measure import best_seconds, seconds_of

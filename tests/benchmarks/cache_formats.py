@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.datasets.any_folder import scan_folder
 
 BOX = (64, 64, 32)

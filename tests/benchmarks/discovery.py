@@ -42,14 +42,14 @@ class SyntheticCache(VolumeCache):
             entries[name] = CacheEntry(
                 key=name,
                 id=name,
-                source=name,
+                source=(name,),
                 shape=(512, 512, slices),
                 spacing=(edge, edge, 300 / slices),
                 affine=np.eye(4).tolist(),
                 dtype="int16",
-                scale=1.0,
-                offset=0.0,
-                minimum=-1024.0,
+                scales=(1.0,),
+                offsets=(0.0,),
+                minima=(-1024.0,),
                 body_box=[[20, 490], [60, 460], [0, slices]],
                 lung_box=[[80, 430], [100, 400], [slices // 10, slices - slices // 10]],
             )

@@ -15,8 +15,8 @@ from monai.transforms import Compose, EnsureTyped, ScaleIntensityRanged
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.data import DataLoader
 
-from monai_sg.data.cache.volume_cache import open_cache
-from monai_sg.data.crops.patterns import ReadPatternd
+from monai_sg.data.boxes.read import ReadBoxd
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.records import Datalist
 from monai_sg.data.seeded import EpochSampler, SeededDataset
 from monai_sg.engines.precision import autocast
@@ -72,7 +72,7 @@ def patterns(folder: Path, args: argparse.Namespace) -> SeededDataset:
         )
     transform = Compose(
         [
-            ReadPatternd(cache, args.size),
+            ReadBoxd(cache, args.size),
             ScaleIntensityRanged("image", -1000, 1000, 0.0, 1.0, clip=True),
             EnsureTyped("image", track_meta=False),
         ]

@@ -12,8 +12,9 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from monai_sg.data.cache import build
-from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
+from monai_sg.data.cache import images
+from monai_sg.data.cache.opening import open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 
 INTERCEPT = -1024
@@ -103,13 +104,13 @@ def datalist(tmp_path: Path) -> Datalist:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the sources that were read, in order."""
     names: list[str] = []
-    original = build.read_volume
+    original = images.read_channels
 
-    def spy(source: Path, *arguments: Any) -> Any:
-        names.append(source.name)
-        return original(source, *arguments)
+    def spy(sources: Sequence[Path], *arguments: Any) -> Any:
+        names.extend(source.name for source in sources)
+        return original(sources, *arguments)
 
-    monkeypatch.setattr(build, "read_volume", spy)
+    monkeypatch.setattr(images, "read_channels", spy)
     return names
 
 

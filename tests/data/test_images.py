@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirst, Orientation, SaveImage
 from PIL import Image
 
-from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.datasets.any_folder import scan_folder
 from monai_sg.data.images import LoadRecordd, image_records, labelled_records
 from monai_sg.data.readers.formats import UnusableImageError
@@ -81,7 +81,7 @@ def test_the_cache_and_the_transform_give_the_same_image(
     cache = open_cache(datalist, tmp_path / "data", tmp_path / "cache", progress=False)
     entry = cache.entry(record["id"])
     values = cache.read_box(record["id"], [[0, length] for length in entry.shape])
-    np.testing.assert_allclose(image[0], values, atol=entry.scale / 2 if entry.scale != 1 else 0.0)
+    np.testing.assert_allclose(image[0], values, atol=entry.scales[0] / 2 if entry.scales[0] != 1 else 0.0)
     np.testing.assert_allclose(image.affine, entry.affine, atol=1e-5)
     np.testing.assert_allclose(image.pixdim[: len(entry.shape)], entry.spacing, atol=1e-5)
 
@@ -130,8 +130,18 @@ def test_channels_come_first(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded(tmp_path / "a.png"), colours.transpose(2, 1, 0))
     for name, number in (("a.nii.gz", 4), ("a.png", 3)):
         datalist = Datalist([{"image": name, "id": "a", "patient": "a"}])
-        with pytest.raises(ValueError, match=f"has {number} channels; store each as an image of its own"):
+        with pytest.raises(ValueError, match=f"a has {number} channels; images with 1 are used"):
             open_cache(datalist, tmp_path, tmp_path / "cache", progress=False)
+        cache = open_cache(datalist, tmp_path, tmp_path / "cache", progress=False, channels=number)
+        np.testing.assert_array_equal(loaded(tmp_path / name), cache.array("a"))
+
+
+def test_channels_may_lie_in_files_of_their_own(tmp_path: Path) -> None:
+    first, pair = ct_like(seed=1), np.stack([ct_like(seed=2), ct_like(seed=3)], axis=-1)
+    paths = [str(write_nifti(tmp_path / f"{name}.nii.gz", array)) for name, array in (("a", first), ("b", pair))]
+    image = EnsureChannelFirst()(LoadRecordd("image")({"image": paths, "id": "case"})["image"])
+    np.testing.assert_array_equal(image, np.stack([first, *np.moveaxis(pair, -1, 0)]))
+    assert image.meta["filename_or_obj"] == "case.nii"
 
 
 def test_the_key_label_is_read_exactly(tmp_path: Path) -> None:
@@ -153,9 +163,18 @@ def test_an_image_without_id_keeps_the_name_of_its_file(tmp_path: Path) -> None:
     assert loaded(path).meta["filename_or_obj"] == str(path)
 
 
-def test_one_file_per_image(tmp_path: Path) -> None:
-    with pytest.raises(UnusableImageError, match="names 2 files"):
-        LoadRecordd("image")({"image": ["a.nii", "b.nii"]})
+@pytest.mark.parametrize(
+    ("shape", "offset", "what"),
+    [((12, 10, 10), 0.0, "shape"), ((12, 10, 9), 0.1, "position or orientation")],
+)
+def test_channels_on_different_grids_are_refused(
+    tmp_path: Path, shape: tuple[int, ...], offset: float, what: str
+) -> None:
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    affine[2, 3] = offset  # of 4 mm; less than 0.04 mm would be the same place
+    paths = [write_nifti(tmp_path / "a.nii", ct_like()), write_nifti(tmp_path / "b.nii", ct_like(shape), affine)]
+    with pytest.raises(UnusableImageError, match=rf"b\.nii has another {what} than a\.nii; resample them to one grid"):
+        LoadRecordd("image")({"image": [str(path) for path in paths]})
 
 
 def test_records_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

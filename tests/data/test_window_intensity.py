@@ -8,7 +8,8 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
 
-from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
+from monai_sg.data.cache.opening import open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.intensity import MODES
 from monai_sg.data.records import Datalist
 from monai_sg.data.window_intensity import InvertibleWindowIntensityd, WindowIntensityd
@@ -43,7 +44,7 @@ def test_a_crop_has_the_window_of_its_image(cache: VolumeCache, mode: str) -> No
         scale({"id": name, "image": crop})["image"] for name, crop in zip(("dark", "bright"), crops, strict=True)
     )
     torch.testing.assert_close(dark, bright, rtol=0, atol=1e-3)
-    low, high = cache.window("bright", mode)
+    low, high = cache.windows("bright", mode)[0]
     torch.testing.assert_close(bright, ((crops[1] - low) / (high - low)).clamp(0, 1))
 
 
@@ -66,7 +67,7 @@ def test_a_whole_image_has_the_window_of_the_cache_and_goes_back_to_its_units(
     item["pred"] = MetaTensor(torch.full((1, 12, 10, 8), 0.25))
     item["pred"][0, 0] = 1.0
     back = Invertd("pred", before, orig_keys="image")(item)["pred"]
-    low, high = cache.window("bright", mode)
+    low, high = cache.windows("bright", mode)[0]
     assert back[0, 0].unique().tolist() == pytest.approx([low + 0.25 * (high - low)], rel=1e-3)
     assert back[0, -1].unique().tolist() == pytest.approx([high], rel=1e-3)
 

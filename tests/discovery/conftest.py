@@ -49,17 +49,17 @@ def make_cache(tmp_path: Path) -> Callable[..., VolumeCache]:
             entries[name] = CacheEntry(
                 key=name,
                 id=name,
-                source=f"{name}.nii.gz",
+                source=(f"{name}.nii.gz",),
                 shape=tuple(shape),
                 spacing=tuple(spacings[number]) if spacings is not None else (1.0,) * len(shape),
                 affine=np.eye(4).tolist(),
                 dtype="int16",
-                scale=1.0,
-                offset=0.0,
-                minimum=-1000.0,
+                scales=(1.0,),
+                offsets=(0.0,),
+                minima=(-1000.0,),
                 body_box=body,
                 lung_box=None if number < without_lungs or len(shape) == 2 else lungs,
-                windows={mode: list(intensity_window(image, mode)) for mode in MODES},
+                windows={mode: [list(intensity_window(image, mode))] for mode in MODES},
             )
         return VolumeCache(tmp_path, entries, {})
 

@@ -83,14 +83,14 @@ def test_crops_can_be_scaled_by_the_window_of_their_image(found: tuple[VolumeCac
     cache, table = found
     crop = sample_crops(cache, table, [3], 1, "percentile")[0, 0]
     first = next(row for row in table.training if row["label"] == 3)
-    low, high = cache.window(first["id"], "percentile")
+    low, high = cache.windows(first["id"], "percentile")[0]
     physical = cache.read_box(first["id"], first["box"], table.grid["crop_size"])
     np.testing.assert_allclose(crop, np.clip((physical - low) / (high - low), 0, 1), atol=1e-6)
     drawn = random_crops(cache, table, [3], 2, cache.ids, intensity_range="zscore")
     assert 0 <= drawn.min() < drawn.max() <= 1
     boxes = [(row["id"], row["box"]) for row in table.training if row["label"] == 2 and row["scale"] == 1][:3]
     size = table.grid["crop_size"]
-    crops = [cache.read_box(name, box, size).clip(*cache.window(name, "zscore")).ravel() for name, box in boxes]
+    crops = [cache.read_box(name, box, size).clip(*cache.windows(name, "zscore")[0]).ravel() for name, box in boxes]
     pairs = [np.corrcoef(one, other)[0, 1] for one, other in combinations(crops, 2)]
     result = pattern_correlation(cache, table, "zscore", size=size, patients=3)
     assert result.within[2] == pytest.approx(np.mean(pairs), abs=1e-5)

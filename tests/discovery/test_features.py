@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from monai_sg.data.boxes.box import Box
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.discovery import features as extraction
-from monai_sg.discovery.features import extract_features, global_average, region_features
-from monai_sg.discovery.regions import Region
+from monai_sg.discovery.features import box_features, extract_features, global_average
 from monai_sg.networks.non_skip_unet import NonSkipUNet
 
 MakeCache = Callable[..., VolumeCache]
@@ -39,12 +39,13 @@ def test_images_and_boxes_that_can_be_read_keep_their_order(make_cache: MakeCach
     (cache.cache_dir / "arrays" / "scan001.npy").write_bytes(b"cut off")
     network = NonSkipUNet(spatial_dims=3, width=2)
     box = [[4, 12], [2, 10], [0, 8]]
-    regions: list[Region] = [("scan000", None), ("scan001", None), ("scan002", box), ("scan000", box)]
-    rows, features, channels = region_features(network, cache, regions, SIZE, HU, batch_size=2)
+    placed = [("scan000", None), ("scan001", None), ("scan002", box), ("scan000", box)]
+    boxes = [Box(id=name, box=extent) for name, extent in placed]
+    rows, features, channels = box_features(network, cache, boxes, SIZE, HU, batch_size=2)
     assert rows == [0, 2, 3]
     assert features.shape == (3, sum(channels))
     with pytest.raises(ValueError, match="None of the images or boxes"):
-        region_features(network, cache, regions[1:2], SIZE, HU, batch_size=2)
+        box_features(network, cache, boxes[1:2], SIZE, HU, batch_size=2)
 
 
 @pytest.mark.parametrize("ranks", [2, 5])
@@ -54,15 +55,15 @@ def test_ranks_together_find_what_one_process_finds(
     cache = make_cache([(12, 12, 8)] * 7)
     (cache.cache_dir / "arrays" / "scan003.npy").write_bytes(b"cut off")
     network = NonSkipUNet(spatial_dims=3, width=2)
-    regions: list[Region] = [(name, None) for name in cache.ids]
-    whole = region_features(network, cache, regions, SIZE, HU, batch_size=2)
+    boxes = [Box(id=name, box=None) for name in cache.ids]
+    whole = box_features(network, cache, boxes, SIZE, HU, batch_size=2)
     parts: list[Any] = []
 
     def of_rank(number: int, gathered: Callable[[Any], list[Any]]) -> Any:
         monkeypatch.setattr(extraction, "world_size", lambda: ranks)
         monkeypatch.setattr(extraction, "rank", lambda: number)
         monkeypatch.setattr(extraction, "gathered", gathered)
-        return region_features(network, cache, regions, SIZE, HU, batch_size=2)
+        return box_features(network, cache, boxes, SIZE, HU, batch_size=2)
 
     for number in range(ranks):
         with caplog.at_level(logging.ERROR), pytest.raises(StopIteration):

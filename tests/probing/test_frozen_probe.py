@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from monai_sg.data.boxes.box import Box
+from monai_sg.data.boxes.labelled_boxes import LabelledBoxes
 from monai_sg.data.cache.volume_cache import VolumeCache
-from monai_sg.data.crops.labelled_boxes import LabelledBox, LabelledBoxes
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.probing.frozen_probe import (
     FrozenProbe,
@@ -52,7 +53,7 @@ def test_positions_are_relative_to_image_and_body(make_cache: MakeCache) -> None
     (left, right), (front, back), _ = cache.entry("scan000").body_box
     box = [[left, left + 4], [back - 4, back], [3, 7]]
     expected = [(left + 2) / 20, (back - 2) / 20, 0.5, 2 / (right - left), 1 - 2 / (back - front), 0.5]
-    np.testing.assert_allclose(positions([LabelledBox("scan000", 0, box)], cache), [expected], rtol=1e-6)
+    np.testing.assert_allclose(positions([Box(id="scan000", label=0, box=box)], cache), [expected], rtol=1e-6)
 
 
 def test_a_random_copy_leaves_network_and_generators_alone() -> None:
@@ -106,7 +107,7 @@ def boxes_of(cache: VolumeCache) -> LabelledBoxes:
     """Lay boxes in the lung and at the corner of each image: a histogram tells them apart."""
     num_axes = len(cache.shapes[0])
     corner, lung = [[0, 8]] * num_axes, [[[7, 15], [12, 20], [0, 8]][axis] for axis in range(num_axes)]
-    found = [(LabelledBox(name, 0, corner), LabelledBox(name, 1, lung)) for name in cache.ids]
+    found = [(Box(id=name, label=0, box=corner), Box(id=name, label=1, box=lung)) for name in cache.ids]
     return LabelledBoxes(("corner", "lung"), (*found[0], *found[1], *found[2]), found[3])
 
 
@@ -159,7 +160,7 @@ def test_running_statistics_of_other_images_do_not_matter(
 
 
 def test_whole_images_have_no_position(cache: VolumeCache) -> None:
-    items = [LabelledBox(name, number % 2) for number, name in enumerate(cache.ids)]
+    items = [Box(id=name, label=number % 2, box=None) for number, name in enumerate(cache.ids)]
     boxes = LabelledBoxes(("a", "b"), tuple(items[:2]), tuple(items[2:]))
     probe = FrozenProbe(cache, boxes, (16,) * len(cache.shapes[0]), HU)
     assert not any("position" in name for name in probe.baselines(GenesisUNet(len(cache.shapes[0]), width=2)))
@@ -186,6 +187,6 @@ def test_broken_weights_are_named(make_cache: MakeCache) -> None:
 
 def test_one_class_only_is_refused(make_cache: MakeCache) -> None:
     cache = make_cache([(32, 32, 16)] * 2)
-    boxes = LabelledBoxes(("a", "b"), (LabelledBox("scan000", 0),), (LabelledBox("scan001", 1),))
+    boxes = LabelledBoxes(("a", "b"), (Box(id="scan000", label=0, box=None),), (Box(id="scan001", label=1, box=None),))
     with pytest.raises(ValueError, match="at least two classes"):
         FrozenProbe(cache, boxes, (16, 16, 16), HU)

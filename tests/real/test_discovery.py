@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
+from monai_sg.data.cache.opening import open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.discovery.diagnostics import PatternCorrelation, pattern_correlation, sample_crops
 from monai_sg.discovery.discover import discover

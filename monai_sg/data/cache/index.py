@@ -1,80 +1,118 @@
-"""The index of a volume cache: what is stored for each image and from which source file."""
+"""The index of a volume cache: what is stored for each image or label map, and from which source files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ...utils.files import read_json, write_json
 from ..readers.formats import SPACING_FILE, companions
 from ..readers.stacks import is_pattern, slices_of
+from ..records import images_of
 
-VERSION = 3
+VERSION = 4
+LABEL_VERSION = 1
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One cached image: physical value = stored integer * ``scale`` + ``offset``.
+    """One cached image, of one or more channels.
 
-    ``key`` names its files (`key_of`); ``source`` is relative to the data set's folder; ``spacing`` in mm; ``affine``
-    4x4, voxel to RAS mm; ``minimum`` is the background value in physical units; boxes are voxels, half-open;
-    ``lung_box`` is ``None`` where no lungs are found; ``windows`` are the two values of each `intensity_window`, in
-    physical units.
+    ``key`` names its files (`key_of`); ``source`` holds the paths relative to the data set's folder; ``shape`` and
+    ``spacing`` (mm) are those of the spatial axes; ``affine`` 4x4, voxel to RAS mm; boxes are voxels, half-open;
+    ``lung_box`` is ``None`` where no lungs are found. Per channel: physical value = stored integer * ``scales`` +
+    ``offsets``; ``minima`` are the background values in physical units; ``windows`` are the two values of each
+    `intensity_window`, in physical units.
     """
 
     key: str
     id: str
-    source: str
+    source: tuple[str, ...]
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     affine: list[list[float]]
     dtype: str
-    scale: float
-    offset: float
-    minimum: float
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    minima: tuple[float, ...]
     body_box: list[list[int]]
     lung_box: list[list[int]] | None
-    windows: dict[str, list[float]] = field(default_factory=dict)
+    windows: dict[str, list[list[float]]] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.scales)
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape of the array: ``(*spatial)``, or ``(channels, *spatial)`` where there are several."""
+        return self.shape if self.channels == 1 else (self.channels, *self.shape)
+
+
+@dataclass(frozen=True)
+class LabelEntry:
+    """A cached label map on the grid of its image; ``values`` are those that occur."""
+
+    key: str
+    id: str
+    source: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    values: list[int]
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.shape
+
+
+Entry = TypeVar("Entry", CacheEntry, LabelEntry)
 
 
 @dataclass
-class CacheIndex:
-    """Entries, refused images and the fingerprints of both, by `key_of`, kept in ``index.json``.
+class CacheIndex(Generic[Entry]):
+    """Entries, refused images and the fingerprints of both, by `key_of`, kept in a JSON file.
 
     Whatever differs in source or spacing has another key, so nothing that a run has opened is ever overwritten.
     """
 
     path: Path
-    entries: dict[str, CacheEntry] = field(default_factory=dict)
+    kind: type[Entry]
+    version: int
+    entries: dict[str, Entry] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path) -> CacheIndex:
+    def load(cls, path: Path, kind: type[Entry], version: int) -> CacheIndex[Entry]:
         """Read the index; an absent one, or one of another version, is empty."""
         content = read_json(path) if path.is_file() else {}
-        if content.get("version") != VERSION:
-            return cls(path)
-        entries = {
-            key: CacheEntry(**{**values, "shape": tuple(values["shape"]), "spacing": tuple(values["spacing"])})
-            for key, values in content["entries"].items()
-        }
-        return cls(path, entries, content["refused"], content["fingerprints"])
+        if content.get("version") != version:
+            return cls(path, kind, version)
+        entries = {key: kind(**_with_tuples(kind, values)) for key, values in content["entries"].items()}
+        return cls(path, kind, version, entries, content["refused"], content["fingerprints"])
 
     def save(self) -> None:
         """Write the index atomically, keys sorted."""
         content = {
-            "version": VERSION,
+            "version": self.version,
             "entries": {key: asdict(self.entries[key]) for key in sorted(self.entries)},
             "refused": {key: self.refused[key] for key in sorted(self.refused)},
             "fingerprints": {key: self.fingerprints[key] for key in sorted(self.fingerprints)},
         }
         write_json(self.path, content)
+
+
+def _with_tuples(kind: type[Entry], values: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON holds of an entry with tuples where it has lists instead."""
+    made = {each.name for each in fields(kind) if str(each.type).startswith("tuple")}
+    return {name: tuple(value) if name in made else value for name, value in values.items()}
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -84,35 +122,39 @@ def check_ids(ids: Sequence[str]) -> None:
             raise ValueError(f"The id {name!r} cannot be a file name; use letters, digits and . _ - only.")
 
 
-def key_of(name: str, fingerprint: dict[str, Any]) -> str:
-    """Return what the files of an image are named by: its id, and a hash of `fingerprint_of` and of this version."""
-    content = json.dumps([VERSION, fingerprint], sort_keys=True)
+def key_of(name: str, fingerprint: dict[str, Any], version: int) -> str:
+    """Return what the files of an image are named by: its id, and a hash of `fingerprint_of` and of the version."""
+    content = json.dumps([version, fingerprint], sort_keys=True)
     return f"{name}-{hashlib.blake2b(content.encode(), digest_size=6).hexdigest()}"
 
 
-def fingerprint_of(record: dict[str, Any], dataset_dir: Path, spacing: Sequence[float] | None) -> dict[str, Any]:
+def fingerprint_of(record: Mapping[str, Any], dataset_dir: Path, spacing: Sequence[float] | None) -> dict[str, Any]:
     """Return what has to stay the same for a cached image to hold: source, size in bytes, time stamp and spacing.
 
     A folder counts with the names, sizes and time stamps of its files (of the slices, if it is a stack of pictures), an
-    image file with its `companions`.
+    image file with its `companions`, channels in several files with all of them.
 
     Raises:
-        OSError: the source is absent.
+        OSError: a source is absent.
     """
-    path, series = dataset_dir / record["image"], record.get("series")
-    if is_pattern(series):
-        files = [*slices_of(path, str(series)), *(file for file in [path / SPACING_FILE] if file.is_file())]
-    elif path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file())
-    else:
-        files = [path, *companions(path)]
+    series = record.get("series")
+    files = [file for source in images_of(record) for file in _files(dataset_dir / source, series)]
     stats = [file.stat() for file in files]
     listing = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)]
     return {
-        "source": record["image"],
+        "source": images_of(record),
         "series": series,
         "size": sum(stat.st_size for stat in stats),
         "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
         "files": hashlib.blake2b(repr(listing).encode(), digest_size=8).hexdigest() if len(files) > 1 else None,
         "spacing": None if spacing is None else [float(value) for value in spacing],
     }
+
+
+def _files(path: Path, series: str | None) -> list[Path]:
+    """Return the files that a source consists of."""
+    if is_pattern(series):
+        return [*slices_of(path, str(series)), *(file for file in [path / SPACING_FILE] if file.is_file())]
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file())
+    return [path, *companions(path)]

@@ -1,4 +1,4 @@
-"""Change of size of an image by linear interpolation that averages where it shrinks."""
+"""Change of size: of an image by linear interpolation that averages where it shrinks, of labels by the nearest."""
 
 from __future__ import annotations
 
@@ -39,8 +39,23 @@ def resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return _resize_planes(columns, (size[0], columns.shape[-1])).reshape(*size).numpy()
 
 
+def nearest(labels: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resize a label map so that its outer faces stay where they are, by the voxel in which each new centre lies.
+
+    Args:
+        labels: 2D or 3D array.
+        size: number of voxels per axis of the result.
+    """
+    if len(size) != labels.ndim or min(size) < 1:
+        raise ValueError(f"The size {tuple(size)} does not fit labels of shape {labels.shape}; give one per axis.")
+    places = [((2 * np.arange(new) + 1) * old) // (2 * new) for new, old in zip(size, labels.shape, strict=True)]
+    return labels[np.ix_(*places)]
+
+
 def _resize_planes(planes: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Resize each plane of a stack (N, H, W) to ``size``."""
     if tuple(planes.shape[1:]) == tuple(size):
         return planes
+    if planes.shape[2] == size[1] == 1:  # PyTorch 2.13 repeats the first value along such a column
+        return _resize_planes(planes.transpose(1, 2).contiguous(), (1, size[0])).transpose(1, 2)
     return interpolate(planes[None], size=tuple(size), mode="bilinear", align_corners=False, antialias=True)[0]

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ...utils.files import write_atomic
-from ..intensity import IntensityRange, Window, checked_range
-from ..records import Datalist
-from .build import CacheBuilder, array_path
-from .index import CacheEntry, check_ids
-from .resampling import resize
+from ..intensity import IntensityRange, Window, checked_range, scaled
+from .index import CacheEntry, LabelEntry
+from .resampling import nearest, resize
+from .stored import array_path, loaded, open_array, physical
+
+
+class Channel(NamedTuple):
+    """Stored integers ``(*spatial)`` of one channel; physical value = stored * ``scale`` + ``offset``."""
+
+    stored: np.ndarray
+    scale: float
+    offset: float
 
 
 class VolumeCache:
-    """Read access to cached images, by id.
+    """Read access to cached images and label maps, by id.
 
-    It holds no open files, so it can be sent to worker processes.
+    What is read of an image of one channel has the axes of space alone; where there are several, they come first. It
+    holds no open files, so it can be sent to worker processes.
 
     Args:
         cache_dir: folder that holds ``arrays`` and ``overviews``.
         entries: description of each image that can be read, in the order of the data list.
         skipped: reason for each image that cannot.
+        labels: description of each label map that can be read.
     """
 
-    def __init__(self, cache_dir: Path, entries: dict[str, CacheEntry], skipped: dict[str, str]) -> None:
+    def __init__(
+        self,
+        cache_dir: Path,
+        entries: dict[str, CacheEntry],
+        skipped: dict[str, str],
+        labels: dict[str, LabelEntry] | None = None,
+    ) -> None:
         self.cache_dir = cache_dir
         self.skipped = skipped
         self._entries = entries
+        self._labels = labels or {}
 
     @property
     def ids(self) -> list[str]:
@@ -56,42 +75,47 @@ class VolumeCache:
         return self._entries[name]
 
     def array(self, name: str) -> np.ndarray:
-        """Return the stored integers, mapped from disk; physical value = stored * scale + offset.
+        """Return the stored integers, mapped from disk; physical value = stored * scale + offset of the channel.
 
         Raises:
             FileNotFoundError: the array was deleted after the cache was opened.
             ValueError: the file does not hold what the index says.
         """
-        entry = self.entry(name)
-        path = array_path(self.cache_dir, entry.key)
-        try:
-            stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{path} was deleted while it was in use; run again to make it anew.") from error
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{path} is damaged ({error}); delete it and run again to make it anew.") from error
-        if (stored.shape, stored.dtype.name) != (entry.shape, entry.dtype):
-            raise ValueError(
-                f"{path} holds {stored.dtype.name} of shape {stored.shape}, but the index of the cache says "
-                f"{entry.dtype} of shape {entry.shape}; delete it and run again to make it anew."
-            )
-        return stored
+        return self._open(self.entry(name))
 
-    def window(self, name: str, intensity_range: IntensityRange) -> Window:
-        """Return the physical values of an image that become 0 and 1.
+    def channel(self, name: str, number: int = 0) -> Channel:
+        """Return one channel of an image, mapped from disk, with what turns its integers into physical values."""
+        entry, stored = self.entry(name), self.array(name)
+        return Channel(stored if entry.channels == 1 else stored[number], entry.scales[number], entry.offsets[number])
+
+    def windows(self, name: str, intensity_range: IntensityRange) -> list[Window]:
+        """Return the physical values of each channel of an image that become 0 and 1.
 
         Args:
             name: id of the image.
-            intensity_range: the two values themselves, or ``percentile`` or ``zscore`` for those of this image.
+            intensity_range: the two values themselves, or ``percentile`` or ``zscore`` for those of each channel.
 
         Raises:
             ValueError: ``intensity_range`` is neither.
         """
-        wanted = checked_range(intensity_range)
+        wanted, entry = checked_range(intensity_range), self.entry(name)
         if not isinstance(wanted, str):
-            return wanted
-        low, high = self.entry(name).windows[wanted]
-        return low, high
+            return [wanted] * entry.channels
+        return [(low, high) for low, high in entry.windows[wanted]]
+
+    def scaled(self, name: str, values: Tensor, intensity_range: IntensityRange) -> Tensor:
+        """Return physical values of an image with the window of each channel mapped to [0, 1], clipped.
+
+        Args:
+            name: id of the image.
+            values: ``(C, *spatial)``, or ``(*spatial)`` of an image of one channel.
+            intensity_range: see `windows`.
+        """
+        windows = self.windows(name, intensity_range)
+        if len(windows) == 1:
+            return scaled(values, windows[0])
+        low, high = torch.tensor(windows).reshape(-1, 2, *[1] * (values.ndim - 1)).unbind(1)
+        return scaled(values, (low, high))
 
     def read_box(self, name: str, box: Sequence[Sequence[int]], size: Sequence[int] | None = None) -> np.ndarray:
         """Read one box in physical units (HU for CT).
@@ -105,26 +129,57 @@ class VolumeCache:
             size: voxels per axis of the result; the box's own if ``None``.
 
         Returns:
-            float32 array.
+            float32 array of the size, channels first where there are several.
 
         Raises:
             ValueError: the box does not fit the image's number of axes or is empty.
         """
         entry = self.entry(name)
-        if len(box) != len(entry.shape) or any(stop <= start for start, stop in box):
-            raise ValueError(
-                f"The box {box} does not fit {name} of shape {entry.shape}; "
-                "give [start, stop] with start < stop for each axis."
-            )
-        values = np.full([stop - start for start, stop in box], entry.minimum, dtype=np.float32)
-        inside = [(max(start, 0), min(stop, length)) for (start, stop), length in zip(box, entry.shape, strict=True)]
-        if all(start < stop for start, stop in inside):
-            stored = self.array(name)[tuple(slice(start, stop) for start, stop in inside)]
-            target = tuple(
-                slice(start - outer[0], stop - outer[0]) for (start, stop), outer in zip(inside, box, strict=True)
-            )
-            values[target] = _physical(stored, entry)
-        return values if size is None or tuple(size) == values.shape else resize(values, size)
+        edges, inside, target = _parts(box, entry)
+        values = np.empty((entry.channels, *edges), dtype=np.float32)
+        values[:] = np.reshape(entry.minima, (-1, *[1] * len(edges)))
+        if inside is not None:
+            stored = self.array(name).reshape(entry.channels, *entry.shape)[(slice(None), *inside)]
+            values[(slice(None), *target)] = physical(stored, entry)
+        if size is not None and tuple(size) != edges:
+            values = np.stack([resize(channel, size) for channel in values])
+        return values[0] if entry.channels == 1 else values
+
+    def has_label(self, name: str) -> bool:
+        """Return whether there is a label map of an image."""
+        return name in self._labels
+
+    def label_entry(self, name: str) -> LabelEntry:
+        """Return the description of a label map; ``KeyError`` for an image without one."""
+        if name not in self._labels:
+            raise KeyError(f"The image {name!r} has no label map in {self.cache_dir}.")
+        return self._labels[name]
+
+    def label(self, name: str) -> np.ndarray:
+        """Return the label map of an image on its grid: stored integers ``(*spatial)``, mapped from disk.
+
+        Raises:
+            FileNotFoundError: see `array`.
+            ValueError: see `array`.
+        """
+        return self._open(self.label_entry(name))
+
+    def read_label_box(self, name: str, box: Sequence[Sequence[int]], size: Sequence[int] | None = None) -> np.ndarray:
+        """Read one box of a label map; outside the image it is 0, another ``size`` takes the nearest voxel.
+
+        Args:
+            name: id of the image.
+            box: see `read_box`.
+            size: see `read_box`.
+
+        Returns:
+            int32 array of the size.
+        """
+        edges, inside, target = _parts(box, self.entry(name))
+        labels = np.zeros(edges, dtype=np.int32)
+        if inside is not None:
+            labels[target] = self.label(name)[inside]
+        return labels if size is None or tuple(size) == edges else nearest(labels, size)
 
     def overview(self, name: str, size: Sequence[int]) -> np.ndarray:
         """Return the whole image resized to ``size`` voxels, in physical units.
@@ -132,60 +187,41 @@ class VolumeCache:
         It is computed once and kept beside the arrays, rounded to the stored type.
 
         Returns:
-            float32 array of shape ``size``.
+            float32 array of the size, channels first where there are several.
         """
         entry = self.entry(name)
         path = self.cache_dir / "overviews" / "x".join(str(int(length)) for length in size) / f"{entry.key}.npy"
-        if not path.is_file():
-            stored = np.rint(resize(self.array(name), size)).astype(entry.dtype)
+        stored = loaded(path, (entry.channels, *size), entry.dtype)
+        if stored is None:
+            channels = self.array(name).reshape(entry.channels, *entry.shape)
+            stored = np.rint(np.stack([resize(channel, size) for channel in channels])).astype(entry.dtype)
             write_atomic(path, lambda file: np.save(file, stored))
-        return _physical(np.load(path, allow_pickle=False), entry)
+        values = physical(stored, entry)
+        return values[0] if entry.channels == 1 else values
+
+    def _open(self, entry: CacheEntry | LabelEntry) -> np.ndarray:
+        path = array_path(self.cache_dir, entry.key)
+        try:
+            return open_array(self.cache_dir, entry)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path} was deleted while it was in use; run again to make it anew.") from error
+        except ValueError as error:
+            raise ValueError(f"{path} {error}; run again to make it anew.") from error
 
 
-def _physical(stored: np.ndarray, entry: CacheEntry) -> np.ndarray:
-    values = stored.astype(np.float32)
-    if entry.scale != 1:
-        values *= np.float32(entry.scale)
-    if entry.offset != 0:
-        values += np.float32(entry.offset)
-    return values
+Slices = tuple[slice, ...]
 
 
-def open_cache(
-    datalist: Datalist,
-    dataset_dir: str | Path,
-    cache_dir: str | Path,
-    spacing: Sequence[float] | None = None,
-    num_workers: int = 2,
-    progress: bool = True,
-) -> VolumeCache:
-    """Make or reuse the cache of all images of a data list.
-
-    ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source file,
-    its size or time stamp, or ``spacing`` changes; what was there before stays, so that runs with other images or
-    another spacing can use the folder at the same time. An image that cannot be used is left out with the reason and
-    never ends the run.
-
-    Args:
-        datalist: the images.
-        dataset_dir: folder that the images' paths are relative to.
-        cache_dir: folder of the cache; several runs may share it.
-        spacing: mm per axis to resample to; each image's own if ``None``.
-        num_workers: threads that read images.
-        progress: show a bar.
-
-    Returns:
-        the cache, restricted to the data list.
-
-    Raises:
-        OSError: the disk is too small; the sentence names what is needed.
-        ValueError: none of the images can be used, or an id cannot be a file name.
-    """
-    records = datalist.records
-    check_ids([record["id"] for record in records])
-    folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()
-    entries, skipped = CacheBuilder(*folders, spacing, num_workers, progress).build(records)
-    if not entries:
-        reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3]) or "none listed"
-        raise ValueError(f"None of the {len(records)} images under {dataset_dir} can be used: {reasons}.")
-    return VolumeCache(folders[1], entries, skipped)
+def _parts(box: Sequence[Sequence[int]], entry: CacheEntry) -> tuple[tuple[int, ...], Slices | None, Slices]:
+    """Return the edges of a box, what of the image lies in it (``None`` if nothing), and where in the box that is."""
+    if len(box) != len(entry.shape) or any(stop <= start for start, stop in box):
+        raise ValueError(
+            f"The box {box} does not fit {entry.id} of shape {entry.shape}; "
+            "give [start, stop] with start < stop for each axis."
+        )
+    edges = tuple(stop - start for start, stop in box)
+    inside = [(max(start, 0), min(stop, length)) for (start, stop), length in zip(box, entry.shape, strict=True)]
+    if any(start >= stop for start, stop in inside):
+        return edges, None, ()
+    target = [slice(start - outer[0], stop - outer[0]) for (start, stop), outer in zip(inside, box, strict=True)]
+    return edges, tuple(slice(*ends) for ends in inside), tuple(target)

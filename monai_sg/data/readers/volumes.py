@@ -13,9 +13,9 @@ from monai.data.meta_tensor import MetaTensor
 from monai.transforms.spatial.array import Orientation, Spacing
 
 from ..intensity import HU_AIR
+from .channels import read_on_one_grid, split_channels
 from .dicom import check_series, is_dicom, read_slice, slices_of_series
 from .formats import SUFFIXES, ImageHeader, UnusableImageError, read_header, suffix_of
-from .reading import read_image
 from .stacks import is_pattern, stack_header
 
 UINT16_MAX = 65535
@@ -59,10 +59,34 @@ def read_volume(source: Path, series: str | None = None, spacing: Sequence[float
         UnusableImageError: the image has a single value (at that spacing), mostly NaN, several channels, or a shape
             that is neither 2D nor 3D.
     """
-    stored = read_image(source, series)
-    values, affine = stored.values, stored.affine
-    if values.ndim > stored.num_axes:
-        raise UnusableImageError(f"has {values.shape[-1]} channels; store each as an image of its own")
+    channels = read_channels([source], series, spacing)
+    if len(channels) > 1:
+        raise UnusableImageError(f"has {len(channels)} channels; store each as an image of its own")
+    return channels[0]
+
+
+def read_channels(
+    sources: Sequence[Path], series: str | None = None, spacing: Sequence[float] | None = None
+) -> list[Volume]:
+    """Read an image of one or more channels and bring each to canonical form, see `read_volume`.
+
+    Args:
+        sources: one file or folder with all channels, or several that hold the channels in this order.
+        series: see `read_image`; for a single source.
+        spacing: see `read_volume`.
+
+    Returns:
+        a volume per channel, all on the same grid.
+
+    Raises:
+        UnusableImageError: as `read_volume`, or the sources are not on one grid.
+    """
+    images = read_on_one_grid(sources, series)
+    return [_canonical(values, image.affine, spacing) for image in images for values in split_channels(image)]
+
+
+def _canonical(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float] | None) -> Volume:
+    """Turn, resample and store one channel."""
     whole = _is_whole(values)
     if values.ndim == 3:
         turned = cast(MetaTensor, Orientation(axcodes="RAS", labels=None)(_meta_tensor(values, affine)))

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ...data.cache.label_maps import labels_on_image
 from ...data.cache.volume_cache import VolumeCache
-from ...data.crops.label_maps import labels_on_image
-from ...data.intensity import IntensityRange, scaled
+from ...data.intensity import IntensityRange
 from ...discovery.coordinates import choose_anchors
 from ...discovery.frames import Frames
 from ...discovery.rules import CoordinateRules
@@ -88,11 +88,12 @@ def read_crops(
     crops = {frame: torch.empty(shape) for frame, shape in shapes.items()}
     organs = {frame: torch.zeros(shape, dtype=torch.int32) for frame, shape in shapes.items()}
     for row, name in enumerate(ids):
-        window = cache.window(name, intensity_range)
         volume = labels_on_image(labels[name], cache.entry(name)) if name in labels else None
         for frame, own in boxes.items():
             for place, box in enumerate(own[:, row].tolist()):
-                crops[frame][place, row] = scaled(torch.from_numpy(cache.read_box(name, box, size)), window)
+                crops[frame][place, row] = cache.scaled(
+                    name, torch.from_numpy(cache.read_box(name, box, size)), intensity_range
+                )
                 if volume is not None:
                     organs[frame][place, row] = torch.from_numpy(label_crop(volume, box, size))
     return crops, organs

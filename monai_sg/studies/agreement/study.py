@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...data.cache.label_maps import labels_on_image
 from ...data.cache.volume_cache import VolumeCache
-from ...data.crops.label_maps import labels_on_image
-from ...data.intensity import IntensityRange, checked_range, scaled
+from ...data.intensity import IntensityRange, checked_range
 from ...discovery.frames import Frames
 from ...discovery.neighbours import nearest
 from ...discovery.rules import CoordinateRules
@@ -131,5 +131,5 @@ def small_pixels(cache: VolumeCache, ids: Sequence[str], intensity_range: Intens
     rows = []
     for name in ids:
         overview = torch.from_numpy(cache.overview(name, SMALL[: len(cache.entry(name).shape)]))
-        rows.append(scaled(overview, cache.window(name, intensity_range)).flatten())
+        rows.append(cache.scaled(name, overview, intensity_range).flatten())
     return torch.stack(rows)

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_sg.data.crops.patterns import pattern_records
+from monai_sg.data.boxes.patterns import pattern_boxes
 from monai_sg.data.records import Datalist, PatternTable
 from monai_sg.runs.chain import Chain
 from monai_sg.utils.files import read_json
@@ -73,6 +73,6 @@ def test_one_scan_alone_runs_through(phantom_cohort: Path, tmp_path: Path) -> No
     Chain(BUNDLE, overrides(folder, tmp_path / "run")).run()
     table = PatternTable.load(tmp_path / "run" / "patterns.json")
     assert table.validation == []
-    assert pattern_records(table, "validation") == [row for row in table.training if row["scale"] == 1]
+    assert pattern_boxes(table, "validation") == [row for row in table.training if row["scale"] == 1]
     assert len({row["id"] for row in table.training}) == 1
     assert (tmp_path / "run" / "models" / "model.pt").is_file()

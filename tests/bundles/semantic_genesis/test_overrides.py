@@ -39,7 +39,7 @@ def test_evaluation_writes_the_metrics_of_the_saved_epoch(
 
 def _crop_sizes(parsed: ConfigParser) -> list[list[int]]:
     reader = [parsed.get_parsed_content(f"{part}::preprocessing").transforms[0] for part in ("train", "validate")]
-    return [list(transform.crop_size) for transform in reader]
+    return [list(transform.size) for transform in reader]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_window_per_image_reaches_training_validation_and_inference(changed: d
     for part in ("train", "validate"):
         record, item = get(f"{part}::dataset::data")[0], get(f"{part}::dataset")[0]
         crop = torch.from_numpy(get("cache").read_box(record["id"], record["box"], [24, 16, 8]))[None]
-        assert torch.equal(item["image"], scaled(crop, get("cache").window(record["id"], "percentile")))
+        assert torch.equal(item["image"], scaled(crop, get("cache").windows(record["id"], "percentile")[0]))
     whole = parser(BUNDLE, ["inference.json"], values).get_parsed_content("preprocessing").transforms[-1]
     assert (whole.intensity_range, whole.cache) == ("percentile", None)
 

@@ -60,4 +60,4 @@ def test_training_has_three_resolutions_and_validation_one(released: Path, tmp_p
 def test_evaluation_is_on_the_validation_crops(released: Path, tmp_path: Path) -> None:
     names = ["train.json", "evaluate.json", "data_released.json"]
     get = workflow(BUNDLE, names, _values(released, tmp_path, stage1_path=None)).parser.get_parsed_content
-    assert {record["file"][:3] for record in get("validate::dataset::data")} == {"val"}
+    assert {record["id"][:3] for record in get("validate::dataset::data")} == {"val"}

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
+from monai_sg.data.cache.opening import open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.utils.files import read_json, write_json
 from tests.data.conftest import ct_like, write_nifti
@@ -30,19 +31,19 @@ def test_entries_hold_the_windows_of_their_images(folder: Path) -> None:
     cache = _open(folder)
     for name, values in IMAGES.items():
         foreground = values[values > values.min()].astype(float)
-        assert cache.window(name, "percentile") == pytest.approx(np.percentile(foreground, (0.5, 99.5)), abs=0.05)
+        assert cache.windows(name, "percentile")[0] == pytest.approx(np.percentile(foreground, (0.5, 99.5)), abs=0.05)
         ends = (foreground.mean() - 3 * foreground.std(), foreground.mean() + 3 * foreground.std())
-        assert cache.window(name, "zscore") == pytest.approx(ends, abs=0.05)
-    assert cache.window("whole", [-160, 240]) == (-160.0, 240.0)
+        assert cache.windows(name, "zscore")[0] == pytest.approx(ends, abs=0.05)
+    assert cache.windows("whole", [-160, 240])[0] == (-160.0, 240.0)
     with pytest.raises(ValueError, match="'foo' is neither"):
-        cache.window("whole", "foo")
+        cache.windows("whole", "foo")[0]
 
 
 def test_an_index_without_windows_is_made_again(folder: Path) -> None:
-    before = _open(folder).window("whole", "zscore")
+    before = _open(folder).windows("whole", "zscore")[0]
     index = read_json(folder / "cache/index.json")
     index["version"] = 1
     for entry in index["entries"].values():
         del entry["windows"]
     write_json(folder / "cache/index.json", index)
-    assert _open(folder).window("whole", "zscore") == before
+    assert _open(folder).windows("whole", "zscore")[0] == before

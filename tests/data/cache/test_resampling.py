@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.cache.resampling import resize
+from monai_sg.data.cache.resampling import nearest, resize
 
 
 def test_enlarged_ramp_by_hand() -> None:
@@ -46,3 +46,24 @@ def test_slabs_do_not_matter() -> None:
 def test_size_must_fit() -> None:
     with pytest.raises(ValueError, match="give one per axis"):
         resize(np.zeros((3, 3, 3)), (2, 2))
+
+
+def test_an_axis_of_one_voxel_changes_nothing_along_the_others() -> None:
+    image = np.random.default_rng(0).random((14, 12), dtype=np.float32)
+    expected = resize(image, (6, 5))
+    for axis in range(3):
+        size = list(np.expand_dims(expected, axis).shape)
+        np.testing.assert_allclose(resize(np.expand_dims(image, axis), size), np.expand_dims(expected, axis), rtol=1e-5)
+    column = resize(image[:, :1], (7, 1))
+    np.testing.assert_allclose(column[:, 0], resize(np.repeat(image[:, :1], 2, axis=1), (7, 2))[:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(4, 3), (12, 2), (5, 6)])
+def test_labels_take_the_voxel_in_which_the_new_centre_lies(size: tuple[int, int]) -> None:
+    labels = np.arange(24).reshape(6, 4)
+    rows, columns = (
+        [int((index + 0.5) * old / new) for index in range(new)] for old, new in zip(labels.shape, size, strict=True)
+    )
+    np.testing.assert_array_equal(nearest(labels, size), [[labels[row, column] for column in columns] for row in rows])
+    with pytest.raises(ValueError, match="does not fit labels of shape"):
+        nearest(labels, (3, 3, 3))

@@ -19,8 +19,8 @@ def test_arrays_and_entries(tmp_path: Path, datalist: Datalist) -> None:
     np.testing.assert_array_equal(cache.array("b"), ct_like(seed=1))
     assert isinstance(cache.array("b"), np.memmap)
     entry = cache.entry("b")
-    assert (entry.source, entry.shape, entry.spacing, entry.dtype) == ("b.nii.gz", (12, 10, 9), (2, 3, 4), "int16")
-    assert (entry.scale, entry.offset, entry.minimum) == (1, 0, ct_like(seed=1).min())
+    assert (entry.source, entry.shape, entry.spacing, entry.dtype) == (("b.nii.gz",), (12, 10, 9), (2, 3, 4), "int16")
+    assert (entry.scales, entry.offsets, entry.minima) == ((1,), (0,), (ct_like(seed=1).min(),))
     with pytest.raises(KeyError, match="unknown id"):
         cache.entry("d")
 
@@ -31,11 +31,11 @@ def test_an_array_that_does_not_hold_what_the_index_says_is_refused(tmp_path: Pa
     for spoilt in (ct_like((12, 10, 8)), ct_like().astype(np.uint16)):
         np.save(path, spoilt)
         with pytest.raises(
-            ValueError, match=r"the index .* says int16 of shape \(12, 10, 9\); delete it and run again"
+            ValueError, match=r"the index .* says int16 of shape \(12, 10, 9\); run again to make it anew"
         ):
             cache.read_box("a", [[0, 4], [0, 4], [0, 4]])
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match=r"a-.*npy is damaged .* delete it and run again"):
+    with pytest.raises(ValueError, match=r"a-.*npy is damaged .*; run again to make it anew"):
         cache.array("a")
 
 
@@ -107,7 +107,7 @@ def test_fractions_keep_their_values(tmp_path: Path) -> None:
     cache = open_small(tmp_path, Datalist([{"image": "a.nii.gz", "id": "a", "patient": "a"}]))
     assert cache.entry("a").dtype == "uint16"
     np.testing.assert_allclose(cache.read_box("a", [[0, 10], [0, 11], [0, 12]]), values, atol=3 / 65535)
-    np.testing.assert_allclose(cache.entry("a").minimum, values.min(), atol=1e-6)
+    np.testing.assert_allclose(cache.entry("a").minima[0], values.min(), atol=1e-6)
     np.testing.assert_allclose(cache.overview("a", (3, 3, 3)), resize(values, (3, 3, 3)), atol=1e-4)
 
 

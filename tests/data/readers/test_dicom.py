@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
-from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.datasets.any_folder import scan_folder
 from monai_sg.data.readers.dicom import slices_of_series
 from monai_sg.data.readers.formats import UnusableImageError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_sg.data.cache.volume_cache import open_cache
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.datasets.any_folder import scan_folder
 from monai_sg.data.readers.formats import UnusableImageError, read_header, spacing_in
 from monai_sg.data.readers.stacks import find_stacks, pattern_of

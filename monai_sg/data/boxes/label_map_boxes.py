@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...utils.errors import UserError
 from ...utils.progress import Bar
 from ...utils.seeds import seed_for
 from ..cache.anatomy import COARSE_MM, body_mask, shows_ct
 from ..cache.index import CacheEntry
+from ..cache.label_maps import labels_on_image
 from ..cache.volume_cache import VolumeCache
 from ..readers.formats import UnusableImageError, first_line
 from ..records import Datalist
+from .box import Box, Extent
 from .geometry import crop_shapes, fit_boxes, grid_spacing
-from .label_maps import labels_on_image
-from .labelled_boxes import Box, LabelledBox, LabelledBoxes
+from .labelled_boxes import LabelledBoxes
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ def boxes_from_labels(
     grid = grid_spacing(cache.spacings) if spacing is None else np.asarray(spacing, dtype=np.float64)
     readable, training = set(cache.ids), {record["id"] for record in datalist.training}
     records = [record for record in datalist.records if record["id"] in readable]
-    boxes: dict[bool, list[LabelledBox]] = {True: [], False: []}
+    boxes: dict[bool, list[Box]] = {True: [], False: []}
     for record in Bar(records, "Reading label maps", disable=not progress):
         name = record["id"]
         foreground = _foreground(Path(dataset_dir) / record["label"], cache.entry(name))
@@ -68,16 +70,16 @@ def boxes_from_labels(
 
 
 def _check_boxes(
-    splits: Collection[Sequence[LabelledBox]], maps: str, crop_size: Sequence[int], grid: NDArray[np.float64]
+    splits: Collection[Sequence[Box]], maps: str, crop_size: Sequence[int], grid: NDArray[np.float64]
 ) -> None:
     """Raise ``ValueError`` if there is no box, or if those of a split are of one class, whatever else is labelled."""
     if not any(splits):
-        raise ValueError(f"None of the {maps} could be used; the log says why.")
+        raise UserError(f"None of the {maps} could be used; the log says why.")
     for items in splits:
-        if items and all(item.label for item in items):
+        if items and all(item["label"] for item in items):
             edges = " x ".join(f"{size * distance:.4g}" for size, distance in zip(crop_size, grid, strict=True))
-            number = len({item.id for item in items})
-            raise ValueError(
+            number = len({item["id"] for item in items})
+            raise UserError(
                 f"No background box of {list(crop_size)} voxels ({edges} mm) fits into the {number} labelled images: "
                 "wherever it lies in the body, foreground is in its middle. Give a smaller crop_size."
             )
@@ -90,12 +92,12 @@ def _of_one(
     edges: NDArray[np.int64],
     count: int,
     generator: np.random.Generator,
-) -> list[LabelledBox]:
+) -> list[Box]:
     """Return at most ``count`` background boxes and as many foreground boxes of an image, of shape ``edges``."""
     elsewhere = (box for box in _boxes(_body(cache, name), edges, generator) if not _is_hit(foreground, box))
     around = _boxes(foreground, edges, generator)
     return [
-        LabelledBox(name, label, box)
+        Box(id=name, label=label, box=box)
         for label, places in enumerate((elsewhere, around))
         for box in islice(places, count)
     ]
@@ -118,10 +120,10 @@ def _foreground(path: Path, entry: CacheEntry) -> NDArray[np.bool_] | None:
 
 def _body(cache: VolumeCache, name: str) -> NDArray[np.bool_]:
     """Return voxels of the body, about 4 mm apart: of the filled body of a CT, else of the body box."""
-    entry = cache.entry(name)
+    entry, channel = cache.entry(name), cache.channel(name)
     steps = [max(1, round(COARSE_MM / distance)) for distance in entry.spacing]
     lattice = tuple(slice(None, None, step) for step in steps)
-    coarse = cache.array(name)[lattice] * entry.scale + entry.offset
+    coarse = channel.stored[lattice] * channel.scale + channel.offset
     mask = np.zeros(entry.shape, dtype=bool)
     if shows_ct(coarse):
         mask[lattice] = body_mask(coarse)
@@ -130,14 +132,14 @@ def _body(cache: VolumeCache, name: str) -> NDArray[np.bool_]:
     return mask
 
 
-def _boxes(mask: NDArray[np.bool_], edges: NDArray[np.int64], generator: np.random.Generator) -> Iterator[Box]:
+def _boxes(mask: NDArray[np.bool_], edges: NDArray[np.int64], generator: np.random.Generator) -> Iterator[Extent]:
     """Yield boxes around the voxels of a mask in random order, shifted into the image."""
     for voxel in generator.permutation(np.flatnonzero(mask)):
         centre = np.asarray(np.unravel_index(voxel, mask.shape)) + 0.5
         yield fit_boxes(centre, edges, mask.shape)[0].tolist()
 
 
-def _is_hit(foreground: NDArray[np.bool_], box: Box) -> bool:
+def _is_hit(foreground: NDArray[np.bool_], box: Extent) -> bool:
     """Return whether there is foreground in the central part of a box, which has half its edges."""
     quarters = [(stop - start) // 4 for start, stop in box]
     central = tuple(

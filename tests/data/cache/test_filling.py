@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import build
-from monai_sg.data.cache.index import CacheIndex
+from monai_sg.data.cache import filling, images
+from monai_sg.data.cache.index import VERSION, CacheEntry, CacheIndex
+from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.cache.resampling import resize
-from monai_sg.data.cache.volume_cache import open_cache
 from monai_sg.data.records import Datalist
 from monai_sg.utils.files import write_json
 from tests.data.conftest import NAMES, ct_like, open_small, write_nifti
@@ -82,18 +82,18 @@ def test_data_sets_with_the_same_ids_share_a_folder(tmp_path: Path, datalist: Da
 def test_run_that_was_cut_off_is_continued(
     tmp_path: Path, datalist: Datalist, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = build.find_boxes
+    original = images.find_boxes
 
     def killed(*arguments: Any) -> Any:
         if len(read) == 2:
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(build, "find_boxes", killed)
+    monkeypatch.setattr(images, "find_boxes", killed)
     with pytest.raises(KeyboardInterrupt):
         open_small(tmp_path, datalist, num_workers=1)
-    monkeypatch.setattr(build, "find_boxes", original)
-    done = CacheIndex.load(tmp_path / "cache/index.json").entries.values()
+    monkeypatch.setattr(images, "find_boxes", original)
+    done = CacheIndex.load(tmp_path / "cache/index.json", CacheEntry, VERSION).entries.values()
     assert {entry.id for entry in done} == {"a"}
     read.clear()
     assert open_small(tmp_path, datalist).ids == list(NAMES)
@@ -132,14 +132,14 @@ def test_an_image_that_resampling_makes_constant_is_left_out(tmp_path: Path, dat
 def test_an_image_whose_anatomy_cannot_be_searched_is_left_out(
     tmp_path: Path, datalist: Datalist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = build.find_boxes
+    original = images.find_boxes
 
     def fails_for_b(array: np.ndarray, *more: Any) -> Any:
         if np.array_equal(array, ct_like(seed=1)):
             raise ValueError("no such axis")
         return original(array, *more)
 
-    monkeypatch.setattr(build, "find_boxes", fails_for_b)
+    monkeypatch.setattr(images, "find_boxes", fails_for_b)
     cache = open_small(tmp_path, datalist)
     assert cache.ids == ["a", "c"]
     assert cache.skipped["b"] == "cannot be read (ValueError: no such axis)"
@@ -156,7 +156,7 @@ def test_disk_too_small(tmp_path: Path, datalist: Datalist, monkeypatch: pytest.
 
 def test_full_cache_needs_no_write_access(tmp_path: Path, datalist: Datalist, monkeypatch: pytest.MonkeyPatch) -> None:
     open_small(tmp_path, datalist)
-    monkeypatch.setattr(build, "folder_lock", lambda *_: pytest.fail("locks a cache that is complete"))
+    monkeypatch.setattr(filling, "folder_lock", lambda *_: pytest.fail("locks a cache that is complete"))
     assert len(open_small(tmp_path, datalist)) == 3
 
 
@@ -176,7 +176,7 @@ def test_a_lost_array_that_cannot_be_made_again_is_left_out(
 ) -> None:
     key = open_small(tmp_path, datalist).entry("b").key
     (tmp_path / f"cache/arrays/{key}.npy").unlink()
-    monkeypatch.setattr(build, "read_volume", lambda *_: (tmp_path / "gone").read_bytes())
+    monkeypatch.setattr(images, "read_channels", lambda *_: (tmp_path / "gone").read_bytes())
     cache = open_small(tmp_path, datalist)
     assert cache.ids == ["a", "c"]
     assert cache.skipped["b"].startswith("cannot be read (FileNotFoundError")

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monai_sg.data.boxes.box import Box
+from monai_sg.data.boxes.labelled_boxes import LabelledBoxes, read_labelled_boxes
 from monai_sg.data.cache.index import CacheEntry
 from monai_sg.data.cache.volume_cache import VolumeCache
-from monai_sg.data.crops.labelled_boxes import LabelledBox, LabelledBoxes, read_labelled_boxes
 from monai_sg.data.records import Datalist, PatternTable
 
 NAMES = ("a", "b", "c", "d")
@@ -21,14 +22,14 @@ def make_cache(folder: Path, num_axes: int = 3) -> VolumeCache:
         name: CacheEntry(
             key=name,
             id=name,
-            source=name,
+            source=(name,),
             shape=shape,
             spacing=(1.0,) * num_axes,
             affine=np.eye(4).tolist(),
             dtype="int16",
-            scale=1.0,
-            offset=0.0,
-            minimum=-1000.0,
+            scales=(1.0,),
+            offsets=(0.0,),
+            minima=(-1000.0,),
             body_box=[[0, length] for length in shape],
             lung_box=None,
         )
@@ -65,10 +66,10 @@ def test_boxes_of_training_patients_train_and_the_others_measure(
     found = read_labelled_boxes(write(tmp_path, text), cache, datalist)
     assert found.classes == ("9", "10"), "whole numbers come in their order"
     assert found.training == (
-        LabelledBox("a", 1, [[0, 8], [0, 8], [0, 4]]),
-        LabelledBox("b", 0, [[1, 9], [1, 9], [1, 5]]),
+        Box(id="a", label=1, box=[[0, 8], [0, 8], [0, 4]]),
+        Box(id="b", label=0, box=[[1, 9], [1, 9], [1, 5]]),
     )
-    assert [item.id for item in found.test] == ["c", "d"]
+    assert [item["id"] for item in found.test] == ["c", "d"]
     assert not found.of_whole_images
     found.check_classes()
 
@@ -77,27 +78,27 @@ def test_without_box_columns_labels_are_of_whole_images(cache: VolumeCache, data
     found = read_labelled_boxes(write(tmp_path, "id,label\na,sick\nb,well\nc,sick\n"), cache, datalist)
     assert found.of_whole_images
     assert found.classes == ("sick", "well")
-    assert found.training == (LabelledBox("a", 0), LabelledBox("b", 1))
+    assert found.training == (Box(id="a", label=0, box=None), Box(id="b", label=1, box=None))
 
 
 def test_pictures_have_boxes_of_two_axes(datalist: Datalist, tmp_path: Path) -> None:
     path = write(tmp_path, "id,label,x0,x1,y0,y1\na,0,0,8,0,16\n")
     assert read_labelled_boxes(path, make_cache(tmp_path, 2), datalist).items == (
-        LabelledBox("a", 0, [[0, 8], [0, 16]]),
+        Box(id="a", label=0, box=[[0, 8], [0, 16]]),
     )
 
 
 def test_a_column_split_wins_over_the_data_list(cache: VolumeCache, datalist: Datalist, tmp_path: Path) -> None:
     found = read_labelled_boxes(write(tmp_path, "id,label,split\na,0,test\nc,1,training\n"), cache, datalist)
-    assert [item.id for item in found.training] == ["c"]
-    assert [item.id for item in found.test] == ["a"]
+    assert [item["id"] for item in found.training] == ["c"]
+    assert [item["id"] for item in found.test] == ["a"]
 
 
 def test_what_was_saved_is_read_again(cache: VolumeCache, datalist: Datalist, tmp_path: Path) -> None:
-    boxes = (LabelledBox("a", 1, [[0, 8], [0, 8], [0, 4]]), LabelledBox("b", 0, [[1, 9], [1, 9], [1, 5]]))
+    boxes = (Box(id="a", label=1, box=[[0, 8], [0, 8], [0, 4]]), Box(id="b", label=0, box=[[1, 9], [1, 9], [1, 5]]))
     for made in (
         LabelledBoxes(("no", "yes"), training=boxes[1:], test=boxes[:1]),
-        LabelledBoxes(("no", "yes"), (LabelledBox("c", 0),), (LabelledBox("a", 1),)),
+        LabelledBoxes(("no", "yes"), (Box(id="c", label=0, box=None),), (Box(id="a", label=1, box=None),)),
     ):
         assert read_labelled_boxes(made.save(tmp_path / "boxes.csv"), cache, datalist) == made
 
@@ -107,7 +108,7 @@ def test_boxes_of_an_unreadable_image_are_left_out(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         found = read_labelled_boxes(write(tmp_path, "id,label\na,0\nd,1\ne,1\n"), cache, datalist)
-    assert [item.id for item in found.items] == ["a", "d"]
+    assert [item["id"] for item in found.items] == ["a", "d"]
     assert "1 of 2 boxes" in caplog.text
     with pytest.raises(ValueError, match="no box of an image that can be read"):
         read_labelled_boxes(write(tmp_path, "id,label\ne,1\n"), cache, datalist)
@@ -150,7 +151,7 @@ def test_an_absent_file_is_named(cache: VolumeCache, datalist: Datalist, tmp_pat
 
 
 def test_one_class_only_is_refused() -> None:
-    one, other = LabelledBox("a", 0), LabelledBox("b", 1)
+    one, other = Box(id="a", label=0, box=None), Box(id="b", label=1, box=None)
     LabelledBoxes(("no", "yes"), (one, other), (other, one)).check_classes()
     with pytest.raises(ValueError, match="training boxes of at least two classes; the 1 there are have the class no"):
         LabelledBoxes(("no", "yes"), (one,), (one, other)).check_classes()
@@ -176,10 +177,10 @@ def test_exact_training_boxes_of_patterns_train_and_test_boxes_measure(
     found = read_labelled_boxes(patterns(tmp_path, **splits), cache, datalist)
     assert found.classes == ("0", "1")
     assert found.crop_size == (8, 8, 4)
-    assert [(item.id, item.label) for item in found.training] == [("a", 0), ("b", 1)]
-    assert [item.id for item in found.test] == ["d"]
+    assert [(item["id"], item["label"]) for item in found.training] == [("a", 0), ("b", 1)]
+    assert [item["id"] for item in found.test] == ["d"]
     splits["test"] = []
-    assert [item.id for item in read_labelled_boxes(patterns(tmp_path, **splits), cache, datalist).test] == ["c"]
+    assert [item["id"] for item in read_labelled_boxes(patterns(tmp_path, **splits), cache, datalist).test] == ["c"]
 
 
 def test_boxes_of_patterns_on_another_grid_are_refused(cache: VolumeCache, datalist: Datalist, tmp_path: Path) -> None:
@@ -187,4 +188,4 @@ def test_boxes_of_patterns_on_another_grid_are_refused(cache: VolumeCache, datal
     with pytest.raises(ValueError, match="at the same spacing"):
         read_labelled_boxes(patterns(tmp_path, training=[outside]), cache, datalist)
     found = read_labelled_boxes(patterns(tmp_path, training=[{**outside, "padded": True}]), cache, datalist)
-    assert found.items[0].box == [[-2, 6], [0, 8], [0, 4]]
+    assert found.items[0]["box"] == [[-2, 6], [0, 8], [0, 4]]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from monai_sg.data.crops.patterns import pattern_records
-from monai_sg.data.crops.released_patterns import ReadReleasedd, ReleasedArrays, array_name, released_table
+from monai_sg.data.boxes.patterns import pattern_boxes
+from monai_sg.data.boxes.read import ReadBoxd
+from monai_sg.data.boxes.released_patterns import ReleasedArrays, array_name, released_table
 from monai_sg.data.records import PatternTable
 from tests.data.released_arrays import CROP, write_released
 
@@ -37,13 +38,7 @@ def test_rows_become_records_of_the_class_their_label_says(folder: Path) -> None
     assert Counter(record["scale"] for record in table.training) == {1: 11, 2: 11, 3: 11}
     assert {record["scale"] for record in table.validation} == {1}
     assert len({record["id"] for record in table.training + table.validation}) == 38
-    assert pattern_records(table, "training")[15] == {
-        "id": "train2-1.0-4",
-        "label": 1,
-        "scale": 2,
-        "file": "train_data2_vwGen_ex_ref_fold1.0.npy",
-        "row": 4,
-    }
+    assert pattern_boxes(table, "training")[15] == {"id": "train2-1.0-4", "label": 1, "scale": 2, "box": None}
 
 
 def test_labels_tell_the_class_where_rows_are_in_another_order(folder: Path) -> None:
@@ -89,7 +84,7 @@ def test_labels_count_on_from_zero(tmp_path: Path) -> None:
 def test_a_row_is_read_as_float32_and_nothing_else_is(tmp_path: Path, dtype: str) -> None:
     arrays = ReleasedArrays(write_released(tmp_path, dtype))
     record = released_table(arrays, 44).training[5]
-    item = pickle.loads(pickle.dumps(ReadReleasedd(arrays, CROP)))(record)
+    item = pickle.loads(pickle.dumps(ReadBoxd(arrays, CROP)))(record)
     stored = np.load(tmp_path / TRAIN)
     assert stored.dtype == dtype
     assert isinstance(arrays.crops(TRAIN), np.memmap)
@@ -102,11 +97,17 @@ def test_a_row_is_read_as_float32_and_nothing_else_is(tmp_path: Path, dtype: str
 
 def test_another_crop_size_is_resampled(folder: Path) -> None:
     stored = np.load(folder / TRAIN)
-    item = ReadReleasedd(ReleasedArrays(folder), (8, 16, 16))(
-        {"label": 0, "scale": 1, "id": "", "file": TRAIN, "row": 0}
-    )
+    item = ReadBoxd(ReleasedArrays(folder), (8, 16, 16))({"label": 0, "scale": 1, "id": "train1-1.0-0", "box": None})
     assert item["image"].shape == (1, 8, 16, 16)
     assert item["image"].mean().item() == pytest.approx(stored[0].mean(), abs=0.01)
+
+
+def test_a_part_of_a_crop_and_another_file(folder: Path) -> None:
+    arrays, stored = ReleasedArrays(folder), np.load(folder / array_name("val_data1", "1.0"))
+    item = ReadBoxd(arrays, (4, 6, 8))({"id": "val1-1.0-3", "box": [[2, 6], [0, 6], [8, 16]]})
+    assert np.array_equal(item["image"][0], stored[3, 2:6, :6, 8:].astype(np.float32))
+    with pytest.raises(KeyError, match="'scan' names no crop of"):
+        ReadBoxd(arrays, CROP)({"id": "scan", "box": None})
 
 
 def test_arrays_say_what_a_check_before_the_run_asks_for(folder: Path) -> None:

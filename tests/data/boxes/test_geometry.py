@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_sg.data.crops.geometry import crop_shapes, fit_boxes, grid_spacing
+from monai_sg.data.boxes.geometry import crop_shapes, fit_boxes, grid_spacing
 
 
 def test_the_grid_is_the_median_spacing_of_each_axis() -> None:

@@ -7,9 +7,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_sg.data.cache.volume_cache import VolumeCache, open_cache
-from monai_sg.data.crops import label_map_boxes
-from monai_sg.data.crops.label_map_boxes import boxes_from_labels
+from monai_sg.data.boxes import label_map_boxes
+from monai_sg.data.boxes.label_map_boxes import boxes_from_labels
+from monai_sg.data.cache.opening import open_cache
+from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 
 SHAPE = (40, 36, 24)
@@ -58,16 +59,16 @@ def test_foreground_boxes_have_an_organ_in_the_middle_and_background_boxes_have_
     with caplog.at_level(logging.WARNING):
         found = boxes_from_labels(datalist, folder, cache, (8, 8, 4), per_image=6, progress=False)
     assert found.crop_size == (8, 8, 4)
-    assert {item.id for item in found.training} == {"case0"}
-    assert {item.id for item in found.test} == {"case1"}
+    assert {item["id"] for item in found.training} == {"case0"}
+    assert {item["id"] for item in found.test} == {"case1"}
     for items in (found.training, found.test):
-        assert sorted(item.label for item in items) == [0] * 6 + [1] * 6
+        assert sorted(item["label"] for item in items) == [0] * 6 + [1] * 6
     for item in found.items:
-        assert item.box is not None
-        box = [[start + (stop - start) // 4, stop - (stop - start) // 4] for start, stop in item.box]
-        assert all(0 <= start < stop <= edge for (start, stop), edge in zip(item.box, cache.shapes[0], strict=True))
-        central = cache.read_box(item.id, box)
-        assert bool((central > 150).any()) == bool(item.label)
+        assert item["box"] is not None
+        box = [[start + (stop - start) // 4, stop - (stop - start) // 4] for start, stop in item["box"]]
+        assert all(0 <= start < stop <= edge for (start, stop), edge in zip(item["box"], cache.shapes[0], strict=True))
+        central = cache.read_box(item["id"], box)
+        assert bool((central > 150).any()) == bool(item["label"])
         assert central.max() > 0, "the middle of a box is in the body"
     assert "labels/case2.nii.gz has no foreground that lies on its image" in caplog.text
     assert "labels/case3.nii.gz cannot be used" in caplog.text
@@ -78,7 +79,7 @@ def test_the_boxes_of_an_image_depend_on_seed_and_id_only(folder: Path, datalist
 
     def draw(records: Datalist, seed: int) -> list[object]:
         found = boxes_from_labels(records, folder, cache, (8, 8, 4), 2, seed=seed, progress=False)
-        return [item for item in found.items if item.id == "case1"]
+        return [item for item in found.items if item["id"] == "case1"]
 
     assert draw(datalist, 0) == draw(Datalist(training=datalist.test), 0)
     assert draw(datalist, 0) != draw(datalist, 1)
@@ -87,7 +88,7 @@ def test_the_boxes_of_an_image_depend_on_seed_and_id_only(folder: Path, datalist
 def test_boxes_cover_the_same_millimetres(folder: Path, datalist: Datalist) -> None:
     cache = cached(datalist, folder)
     found = boxes_from_labels(datalist, folder, cache, (8, 8, 4), 1, spacing=(4.0, 2.0, 2.0), progress=False)
-    assert {tuple(stop - start for start, stop in item.box or []) for item in found.items} == {(16, 8, 4)}
+    assert {tuple(stop - start for start, stop in item["box"] or []) for item in found.items} == {(16, 8, 4)}
 
 
 def test_foreground_has_no_holes_where_the_cache_is_finer_than_the_map(tmp_path: Path) -> None:
@@ -100,7 +101,9 @@ def test_foreground_has_no_holes_where_the_cache_is_finer_than_the_map(tmp_path:
     datalist = Datalist(training=[record])
     cache = cached(datalist, tmp_path, [0.6, 0.6, 0.6])
     found = boxes_from_labels(datalist, tmp_path, cache, (1, 1, 1), per_image=80, progress=False)
-    values = [float(cache.read_box("a", item.box).max()) for item in found.items if item.label == 0 and item.box]
+    values = [
+        float(cache.read_box("a", item["box"]).max()) for item in found.items if item["label"] == 0 and item["box"]
+    ]
     assert len(values) > 20
     assert max(values) < 180, "no background box lies in the organ"
 
@@ -145,7 +148,7 @@ def test_a_label_map_beside_its_image_is_left_out(
     moved[:3, 3] = 500.0
     write(folder / "labels" / "case0.nii.gz", np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint8), moved)
     found = boxes_from_labels(datalist, folder, cached(datalist, folder), (8, 8, 4), progress=False)
-    assert {item.id for item in found.items} == {"case1"}
+    assert {item["id"] for item in found.items} == {"case1"}
     assert "no foreground that lies on its image" in caplog.text
 
 
@@ -157,9 +160,9 @@ def test_masks_of_pictures_are_read(tmp_path: Path) -> None:
     np.save(tmp_path / "labels" / "a.npy", (image == 255).astype(np.uint8))
     datalist = Datalist(training=[{"image": "a.npy", "label": "labels/a.npy", "id": "a", "patient": "a"}])
     found = boxes_from_labels(datalist, tmp_path, cached(datalist, tmp_path), (8, 8), progress=False)
-    assert [item.label for item in found.items] == [0] * 4 + [1] * 4
+    assert [item["label"] for item in found.items] == [0] * 4 + [1] * 4
     assert all(image[start[0] : start[1], stop[0] : stop[1]].max() == 255 for start, stop in _boxes(found.items, 1))
 
 
 def _boxes(items: tuple[object, ...], label: int) -> list[list[list[int]]]:
-    return [item.box for item in items if item.label == label]  # type: ignore[attr-defined]
+    return [item["box"] for item in items if item["label"] == label]  # type: ignore[attr-defined]

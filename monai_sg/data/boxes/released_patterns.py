@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
+from ...utils.errors import AbsentError, UserError
 from ..cache.resampling import resize
 from ..records import PatternTable
 
@@ -24,7 +23,7 @@ TOLERANCE = 1e-3
 
 
 class ReleasedArrays:
-    """Read access to a folder of released pattern arrays; it takes the place of a `VolumeCache`.
+    """Read access to a folder of released pattern arrays; for `ReadBoxd` it takes the place of a `VolumeCache`.
 
     Per fold F (1.0, 2.0, ...) the folder holds ``train_data{1,2,3}_vwGen_ex_ref_foldF.npy``, the crops at three
     resolutions ``(N, *crop)`` in [0, 1], ``train_label{1,2,3}_...``, their pseudo labels ``(N, 1)`` or ``(N,)``, and
@@ -47,7 +46,7 @@ class ReleasedArrays:
         ]
         self.folds = sorted((match[1] for match in found if match), key=float)
         if not self.folds:
-            raise FileNotFoundError(
+            raise AbsentError(
                 f"{self.folder} holds no train_data1_vwGen_ex_ref_fold1.0.npy; "
                 "unpack the released arrays there, or set dataset_dir to where they are."
             )
@@ -68,31 +67,47 @@ class ReleasedArrays:
         """Return the crops ``(N, *crop)`` of a file, mapped from disk."""
         array = self._open(name)
         if array.ndim != NUM_AXES + 1 or not np.issubdtype(array.dtype, np.floating) or not array.size:
-            raise ValueError(
+            raise UserError(
                 f"{self.folder / name} holds {array.dtype} of shape {array.shape}; crops are floating-point numbers of "
                 "shape (rows, x, y, z)."
             )
         return array
 
+    def overview(self, name: str, size: Sequence[int]) -> NDArray[np.float32]:
+        """Return a crop by the ``id`` of its box, float32, resized to ``size`` voxels; intensities stay in [0, 1]."""
+        found = re.fullmatch(r"(train|val)(\d+)-([\d.]+)-(\d+)", name)
+        if found is None:
+            raise KeyError(f"{name!r} names no crop of {self.folder}.")
+        kind, scale, fold, row = found.groups()
+        values = self.crops(array_name(f"{kind}_data{scale}", fold))[int(row)].astype(np.float32)
+        return values if values.shape == tuple(size) else resize(values, size)
+
+    def read_box(
+        self, name: str, box: Sequence[Sequence[int]], size: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return a part of a crop; the box has to lie in it."""
+        part = self.overview(name, self.crop_size)[tuple(slice(start, stop) for start, stop in box)]
+        return part if size is None or part.shape == tuple(size) else resize(part, size)
+
     def labels(self, name: str) -> NDArray[np.int64]:
         """Return the labels ``(N,)`` of a file; those stored as floating-point numbers are made integers."""
         stored = self._open(name)
         if stored.ndim == 0 or stored.size != len(stored):
-            raise ValueError(f"{self.folder / name} has the shape {stored.shape}; labels are (rows,) or (rows, 1).")
+            raise UserError(f"{self.folder / name} has the shape {stored.shape}; labels are (rows,) or (rows, 1).")
         values = np.asarray(stored, dtype=np.float64).ravel()
         wrong = values[~(np.isfinite(values) & (values >= 0) & (values == np.rint(values)))]
         if wrong.size:
-            raise ValueError(f"{self.folder / name} holds the label {wrong[0]:g}; labels are the integers 0, 1, 2, ...")
+            raise UserError(f"{self.folder / name} holds the label {wrong[0]:g}; labels are the integers 0, 1, 2, ...")
         return values.astype(np.int64)
 
     def _open(self, name: str) -> np.ndarray:
         path = self.folder / name
         if not path.is_file():
-            raise FileNotFoundError(f"{path} does not exist; a fold needs data and labels of each resolution in use.")
+            raise AbsentError(f"{path} does not exist; a fold needs data and labels of each resolution in use.")
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(
+            raise UserError(
                 f"{path} is not a plain NumPy array that can be mapped from disk ({error}); download it again, or save "
                 "its numbers with numpy.save."
             ) from error
@@ -104,7 +119,7 @@ def array_name(kind: str, fold: str) -> str:
 
 
 def released_table(arrays: ReleasedArrays, num_classes: int, scales: int = 3) -> PatternTable:
-    """List the crops of released arrays as a pattern table whose records hold ``file`` and ``row`` instead of a box.
+    """List the crops of released arrays as a pattern table whose boxes are whole crops.
 
     The class of a row is what its label says and never follows from its place, since the released files lack their last
     row. The labels of a fold continue those of the fold before it. Folds that share a label are refused: the same label
@@ -124,7 +139,7 @@ def released_table(arrays: ReleasedArrays, num_classes: int, scales: int = 3) ->
     labels = {row["label"] for row in training}
     used = set(range(min(num_classes, len(labels))))
     if not used or not used <= labels:
-        raise ValueError(
+        raise UserError(
             f"The training labels in {arrays.folder} are {sorted(labels)}; those below num_classes={num_classes} must "
             "count on from 0. Add the fold that is missing."
         )
@@ -138,7 +153,7 @@ def released_table(arrays: ReleasedArrays, num_classes: int, scales: int = 3) ->
         validation=[row for fold in arrays.folds for row in _records(arrays, "val", 1, fold) if row["label"] in used],
     )
     if not table.validation:
-        raise ValueError(f"No validation crop in {arrays.folder} has one of the {len(used)} labels that are trained.")
+        raise UserError(f"No validation crop in {arrays.folder} has one of the {len(used)} labels that are trained.")
     counts = f"{len(table.training)} training and {len(table.validation)} validation crops"
     logger.info(f"Released patterns in {arrays.folder}: {len(used)} of {len(labels)} classes, {counts}.")
     return table
@@ -151,7 +166,7 @@ def _training_records(arrays: ReleasedArrays, scales: int) -> list[dict[str, Any
         added = [row for scale in range(1, scales + 1) for row in _records(arrays, "train", scale, fold)]
         for label in sorted({row["label"] for row in added}):
             if fold_of.setdefault(label, fold) != fold:
-                raise ValueError(
+                raise UserError(
                     f"The folds {fold_of[label]} and {fold} in {arrays.folder} share the label {label}, which would "
                     "stand for two coordinates; number the classes of later folds on, or keep one fold."
                 )
@@ -163,44 +178,17 @@ def _records(arrays: ReleasedArrays, split: str, scale: int, fold: str) -> list[
     file, label_file = (array_name(f"{split}_{kind}{scale}", fold) for kind in ("data", "label"))
     crops, labels = arrays.crops(file), arrays.labels(label_file)
     if len(crops) != len(labels) or crops.shape[1:] != tuple(arrays.crop_size):
-        raise ValueError(
+        raise UserError(
             f"{arrays.folder / file} has the shape {crops.shape}, but {label_file} has {len(labels)} labels and the "
             f"first crops have the size {arrays.crop_size}; take all files from one release."
         )
     sample = crops[np.unique(np.linspace(0, len(crops) - 1, SAMPLED_ROWS).astype(int))].astype(np.float32)
     if not (sample.min() >= -TOLERANCE and sample.max() <= 1 + TOLERANCE):
-        raise ValueError(
+        raise UserError(
             f"{arrays.folder / file} holds values from {sample.min():g} to {sample.max():g}; "
             "crops must be in [0, 1], for CT (HU + 1000) / 2000 clipped."
         )
     return [
-        {"id": f"{split}{scale}-{fold}-{row}", "label": label, "scale": scale, "file": file, "row": row}
+        {"id": f"{split}{scale}-{fold}-{row}", "label": label, "scale": scale, "box": None}
         for row, label in enumerate(labels.tolist())
     ]
-
-
-class ReadReleasedd(MapTransform):
-    """Read the crop of a record of `released_table`, resampled to ``crop_size`` if it has another size.
-
-    ``{"id", "label", "scale", "file", "row"}`` becomes ``{"image": float32 (1, *crop_size), "label": int64 scalar,
-    "id", "scale"}``. Intensities stay in [0, 1].
-
-    Args:
-        arrays: the arrays.
-        crop_size: voxels of the crop.
-        keys: where the crop is put.
-    """
-
-    def __init__(self, arrays: ReleasedArrays, crop_size: Sequence[int], keys: str = "image") -> None:
-        super().__init__(keys)
-        self.arrays = arrays
-        self.crop_size = tuple(crop_size)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the record with its crop."""
-        values = self.arrays.crops(data["file"])[data["row"]].astype(np.float32)
-        if values.shape != self.crop_size:
-            values = resize(values, self.crop_size)
-        label = torch.tensor(data["label"], dtype=torch.int64)
-        crop = torch.from_numpy(values)[None]
-        return {**dict.fromkeys(self.keys, crop), "label": label, "id": data["id"], "scale": data["scale"]}

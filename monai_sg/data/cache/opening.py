@@ -1,0 +1,68 @@
+"""A cache of the images of a data list, made or used again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...utils.errors import UserError
+from ..records import Datalist
+from .images import ImageFiller
+from .index import LabelEntry, check_ids
+from .label_maps import LabelFiller
+from .volume_cache import VolumeCache
+
+logger = logging.getLogger(__name__)
+
+
+def open_cache(
+    datalist: Datalist,
+    dataset_dir: str | Path,
+    cache_dir: str | Path,
+    spacing: Sequence[float] | None = None,
+    num_workers: int = 2,
+    progress: bool = True,
+    channels: int = 1,
+    labels: bool = False,
+) -> VolumeCache:
+    """Make or reuse the cache of all images of a data list, and of their label maps where they are wanted.
+
+    ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source file,
+    its size or time stamp, or ``spacing`` changes; what was there before stays, so that runs with other images or
+    another spacing can use the folder at the same time. An image that cannot be used is left out with the reason and
+    never ends the run.
+
+    Args:
+        datalist: the images.
+        dataset_dir: folder that the images' paths are relative to.
+        cache_dir: folder of the cache; several runs may share it.
+        spacing: mm per axis to resample to; each image's own if ``None``.
+        num_workers: threads that read images.
+        progress: show a bar.
+        channels: what an image has to have; those with another number are left out.
+        labels: whether the label maps of records are cached too. One that cannot be used is left out with the reason,
+            and its image stays.
+
+    Returns:
+        the cache, restricted to the data list.
+
+    Raises:
+        OSError: the disk is too small; the sentence names what is needed.
+        ValueError: none of the images can be used, or an id cannot be a file name.
+    """
+    records = datalist.records
+    check_ids([record["id"] for record in records])
+    folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()
+    entries, skipped = ImageFiller(*folders, spacing, num_workers, progress).fill(records)
+    for name in [name for name, entry in entries.items() if entry.channels != channels]:
+        skipped[name] = f"has {entries.pop(name).channels} channels; images with {channels} are used"
+        logger.warning(f"{name} {skipped[name]}; it is left out.")
+    if not entries:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3]) or "none listed"
+        raise UserError(f"None of the {len(records)} images under {dataset_dir} can be used: {reasons}.")
+    maps: dict[str, LabelEntry] = {}
+    if labels:
+        labelled = [record for record in records if record["id"] in entries and isinstance(record.get("label"), str)]
+        maps, _ = LabelFiller(*folders, entries, num_workers, progress).fill(labelled)
+    return VolumeCache(folders[1], entries, skipped, maps)
