@@ -9,7 +9,7 @@ from pathlib import Path
 from ...utils.errors import UserError
 from ..records import Datalist
 from .images import ImageFiller
-from .index import LabelEntry, check_ids
+from .index import CacheEntry, LabelEntry, check_ids
 from .label_maps import LabelFiller
 from .volume_cache import VolumeCache
 
@@ -28,10 +28,9 @@ def open_cache(
 ) -> VolumeCache:
     """Make or reuse the cache of all images of a data list, and of their label maps where they are wanted.
 
-    ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source file,
-    its size or time stamp, or ``spacing`` changes; what was there before stays, so that runs with other images or
-    another spacing can use the folder at the same time. An image that cannot be used is left out with the reason and
-    never ends the run.
+    ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source files
+    or ``spacing`` change; what was there before stays, so that runs with other images or another spacing can use the
+    folder at the same time. An image that cannot be used is left out with the reason and never ends the run.
 
     Args:
         datalist: the images.
@@ -55,9 +54,7 @@ def open_cache(
     check_ids([record["id"] for record in records])
     folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()
     entries, skipped = ImageFiller(*folders, spacing, num_workers, progress).fill(records)
-    for name in [name for name, entry in entries.items() if entry.channels != channels]:
-        skipped[name] = f"has {entries.pop(name).channels} channels; images with {channels} are used"
-        logger.warning(f"{name} {skipped[name]}; it is left out.")
+    _leave_out_others(entries, skipped, channels)
     if not entries:
         reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3]) or "none listed"
         raise UserError(f"None of the {len(records)} images under {dataset_dir} can be used: {reasons}.")
@@ -66,3 +63,10 @@ def open_cache(
         labelled = [record for record in records if record["id"] in entries and isinstance(record.get("label"), str)]
         maps, _ = LabelFiller(*folders, entries, num_workers, progress).fill(labelled)
     return VolumeCache(folders[1], entries, skipped, maps)
+
+
+def _leave_out_others(entries: dict[str, CacheEntry], skipped: dict[str, str], channels: int) -> None:
+    """Move images with another number of channels to those that are skipped."""
+    for name in [name for name, entry in entries.items() if entry.channels != channels]:
+        skipped[name] = f"has {entries.pop(name).channels} channels; images with {channels} are used"
+        logger.warning(f"{name} {skipped[name]}; it is left out.")
