@@ -24,7 +24,7 @@ from ..utils.progress import Bar
 from .cache.index import fingerprint_of
 from .labels import LABEL_VALUES
 from .readers.formats import UnusableImageError, first_line, stem_of
-from .records import images_of
+from .records import has_map, images_of
 from .seeded import SeededDataset
 
 logger = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ class NamedDataset(Dataset):
 
 def _key(record: Record, steps: str) -> str | OSError:
     """Return what a prepared record is named by: its files as they are now, and the preparation."""
-    named = [record, *([{**record, "image": record["label"]}] if isinstance(record.get("label"), str | Path) else [])]
+    named = [record, *([{**record, "image": record["label"]}] if has_map(record) else [])]
     try:
         files = [fingerprint_of(each, Path(), None) for each in named]
     except OSError as error:

@@ -139,10 +139,14 @@ def images_of(record: Mapping[str, Any]) -> list[str]:
     return [str(image)] if isinstance(image, str | Path) else [str(path) for path in image]
 
 
+def has_map(record: Mapping[str, Any]) -> bool:
+    """Return whether the label of a record is a map, named by its path."""
+    return isinstance(record.get("label"), str | Path)
+
+
 def files_of(record: Mapping[str, Any]) -> list[str]:
     """Return the paths of the image and, where it is a map, of the label of a record."""
-    label = record.get("label")
-    return [*images_of(record), *([label] if isinstance(label, str) else [])]
+    return [*images_of(record), *([str(record["label"])] if has_map(record) else [])]
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...utils.errors import UserError
-from ..records import Datalist
+from ..records import Datalist, has_map
 from .images import ImageFiller
 from .index import CacheEntry, LabelEntry, check_ids
 from .label_maps import LabelFiller
@@ -40,33 +40,30 @@ def open_cache(
         num_workers: threads that read images.
         progress: show a bar.
         channels: what an image has to have; those with another number are left out.
-        labels: whether the label maps of records are cached too. One that cannot be used is left out with the reason,
-            and its image stays.
-
-    Returns:
-        the cache, restricted to the data list.
+        labels: whether label maps are cached too; one that cannot be used is left out, and its image stays.
 
     Raises:
         OSError: the disk is too small; the sentence names what is needed.
         ValueError: none of the images can be used, or an id cannot be a file name.
     """
-    records = datalist.records
-    check_ids([record["id"] for record in records])
+    check_ids([record["id"] for record in datalist.records])
     folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()
-    entries, skipped = ImageFiller(*folders, spacing, num_workers, progress).fill(records)
-    _leave_out_others(entries, skipped, channels)
-    if not entries:
-        reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3]) or "none listed"
-        raise UserError(f"None of the {len(records)} images under {dataset_dir} can be used: {reasons}.")
+    entries, skipped = ImageFiller(*folders, spacing, num_workers, progress).fill(datalist.records)
+    _check_images(entries, skipped, channels, dataset_dir)
     maps: dict[str, LabelEntry] = {}
     if labels:
-        labelled = [record for record in records if record["id"] in entries and isinstance(record.get("label"), str)]
-        maps, _ = LabelFiller(*folders, entries, num_workers, progress).fill(labelled)
+        mapped = [record for record in datalist.records if record["id"] in entries and has_map(record)]
+        maps, _ = LabelFiller(*folders, entries, num_workers, progress).fill(mapped)
     return VolumeCache(folders[1], entries, skipped, maps)
 
 
-def _leave_out_others(entries: dict[str, CacheEntry], skipped: dict[str, str], channels: int) -> None:
-    """Move images with another number of channels to those that are skipped."""
+def _check_images(
+    entries: dict[str, CacheEntry], skipped: dict[str, str], channels: int, dataset_dir: str | Path
+) -> None:
+    """Leave out images with another number of channels, and raise if none is left."""
     for name in [name for name, entry in entries.items() if entry.channels != channels]:
         skipped[name] = f"has {entries.pop(name).channels} channels; images with {channels} are used"
         logger.warning(f"{name} {skipped[name]}; it is left out.")
+    if not entries:
+        reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:3]) or "none listed"
+        raise UserError(f"None of the {len(skipped)} images under {dataset_dir} can be used: {reasons}.")
