@@ -58,12 +58,11 @@ def write_film_cohort(
     for number in range(patients):
         phantom = make_phantom(seed, number, shape)
         for follow_up in range(films):
-            name = f"{number + 1:08d}_{follow_up:03d}.png"
             draw = np.random.default_rng(seed_for("film phantom", seed, number, follow_up))
             picture, findings = make_film(phantom, draw, size)
-            image = Image.fromarray(picture)
-            write_atomic(folder / "images_001/images" / name, partial(image.save, format="PNG"))
-            rows.append(_row(name, findings, follow_up, number, phantom))
+            rows.append(_row(findings, follow_up, number, phantom))
+            path = folder / "images_001/images" / rows[-1]["Image Index"]
+            write_atomic(path, partial(Image.fromarray(picture).save, format="PNG"))
     write_csv(folder / "Data_Entry_2017_v2020.csv", rows)
     tested = max(1, round(patients * TEST_SHARE)) * films
     names = [row["Image Index"] for row in rows]
@@ -103,9 +102,9 @@ def _write_lines(lines: Sequence[str], file: IO[bytes]) -> None:
     file.write(("\n".join(lines) + "\n").encode())
 
 
-def _row(name: str, findings: Sequence[str], follow_up: int, number: int, phantom: Phantom) -> dict[str, str]:
+def _row(findings: Sequence[str], follow_up: int, number: int, phantom: Phantom) -> dict[str, str]:
     return {
-        "Image Index": name,
+        "Image Index": f"{number + 1:08d}_{follow_up:03d}.png",
         "Finding Labels": "|".join(findings) or "No Finding",
         "Follow-up #": str(follow_up),
         "Patient ID": str(number + 1),
@@ -141,9 +140,11 @@ def _pneumothorax(hu: Volume, lungs: NDArray[np.bool_], phantom: Phantom, draw: 
 def _ball(
     hu: Volume, lungs: NDArray[np.bool_], phantom: Phantom, draw: np.random.Generator, radius: float, value: float
 ) -> None:
-    """Fill a ball of a radius in mm, centred in the lungs, as far as lung reaches."""
+    """Fill a ball of a radius in mm, centred deep in the lungs, as far as lung reaches."""
     spacing = np.diag(phantom.affine)[:3]
-    centre = np.argwhere(lungs)[draw.integers(lungs.sum())]
+    depth = ndimage.distance_transform_edt(lungs, sampling=spacing)
+    deep = np.argwhere(depth >= 0.6 * depth.max())
+    centre = deep[draw.integers(len(deep))]
     grids = np.ogrid[tuple(slice(length) for length in lungs.shape)]
     distance = sum(((g - c) * s) ** 2 for g, c, s in zip(grids, centre, spacing, strict=True))
     hu[lungs & (distance <= radius**2)] = value
