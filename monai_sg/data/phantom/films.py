@@ -63,11 +63,7 @@ def write_film_cohort(
             rows.append(_row(findings, follow_up, number, phantom))
             path = folder / "images_001/images" / rows[-1]["Image Index"]
             write_atomic(path, partial(Image.fromarray(picture).save, format="PNG"))
-    write_csv(folder / "Data_Entry_2017_v2020.csv", rows)
-    tested = max(1, round(patients * TEST_SHARE)) * films
-    names = [row["Image Index"] for row in rows]
-    for file, listed in (("train_val_list.txt", names[:-tested]), ("test_list.txt", names[-tested:])):
-        write_atomic(folder / file, partial(_write_lines, listed))
+    _write_tables(folder, rows, max(1, round(patients * TEST_SHARE)) * films)
     return folder
 
 
@@ -96,6 +92,14 @@ def make_film(phantom: Phantom, draw: np.random.Generator, size: int = 64) -> tu
     low, high = np.percentile(film, (1, 99.5))
     film = (film - low) / (high - low) * draw.uniform(0.85, 1.0) + draw.normal(0, 0.01, film.shape)
     return np.clip(np.rint(255 * film), 0, 255).astype(np.uint8), there
+
+
+def _write_tables(folder: Path, rows: Sequence[dict[str, str]], tested: int) -> None:
+    """Write the table and the lists; the last films are those of the test."""
+    write_csv(folder / "Data_Entry_2017_v2020.csv", rows)
+    names = [row["Image Index"] for row in rows]
+    for file, listed in (("train_val_list.txt", names[:-tested]), ("test_list.txt", names[-tested:])):
+        write_atomic(folder / file, partial(_write_lines, listed))
 
 
 def _write_lines(lines: Sequence[str], file: IO[bytes]) -> None:
