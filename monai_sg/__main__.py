@@ -26,6 +26,7 @@ COMMANDS = {
     "agreement": "agreement.agreement",
     "demo": "demo.demo",
     "weights inspect": "weights.inspect",
+    "weights import": "weights.import_file",
     "bundles build": "bundles.build",
     "bundles pack": "bundles.pack",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..utils.bundle_folders import SEGMENTATION
+from ..utils.bundle_folders import SEGMENTATION, bundle_root
 from ..utils.files import absolute
 
 
@@ -22,7 +22,8 @@ def compare(
     """Fine-tune from weights and from scratch over several seeds, with the same labels, and compare on the test images.
 
     Each run is measured after a few epochs and at its end. Beside them stand the best intensity threshold and trees
-    that see a voxel's position, or position and intensity. Runs that have finished are not repeated.
+    that see a voxel's position, or position and intensity. Runs that have finished are not repeated. Settings of the
+    encoder and intensities are those that the description beside the weights (models/model.json) names.
 
     Args:
         weights: file to start from, such as models/model.pt of a pre-training run.
@@ -38,10 +39,12 @@ def compare(
         the table and what was written.
     """
     from ..reports.fine_tuning import draw_comparison
+    from ..runs.fine_tuning import described_overrides
     from ..studies.comparison import TABLE, run_comparison
 
-    folder = absolute(output)
-    more = {"dataset_dir": str(absolute(data)), **overrides}
-    result = run_comparison(bundle, absolute(weights), folder, range(seeds), (early, epochs), more)
+    folder, path = absolute(output), absolute(weights)
+    own = described_overrides(path, bundle_root(bundle) / "configs" / "train.json")
+    more = {"dataset_dir": str(absolute(data)), **own, **overrides}
+    result = run_comparison(bundle, path, folder, range(seeds), (early, epochs), more)
     pictures = (f"picture  {path}" for path in draw_comparison(result.runs, folder / "figures"))
     return "\n".join([*result.lines(), "", f"table    {folder / TABLE}", *pictures])

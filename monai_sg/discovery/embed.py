@@ -14,8 +14,9 @@ from torch import Tensor
 from ..data.boxes.box import Box
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
+from ..networks.contract import Network
 from ..utils.files import write_atomic
-from .features import PyramidNetwork, box_features
+from .features import box_features
 
 DEEPEST = (-1,)
 
@@ -62,7 +63,7 @@ class Embedding:
 
 
 def embed(
-    network: PyramidNetwork,
+    network: Network,
     cache: VolumeCache,
     ids: Sequence[str],
     size: Sequence[int],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,19 +12,8 @@ from ..data.boxes.batches import Batch, box_batches
 from ..data.boxes.box import Box
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
+from ..networks.contract import Network
 from ..utils.distributed import gathered, rank, world_size
-
-
-class PyramidNetwork(Protocol):
-    """A network, such as `NonSkipUNet`, that gives its encoder's features."""
-
-    training: bool
-
-    def forward_features(self, x: Tensor) -> list[Tensor]:
-        """Return the features from shallow to deep."""
-
-    def train(self, mode: bool = True) -> Any:
-        """Switch between training and evaluation."""
 
 
 class Extracted(NamedTuple):
@@ -42,7 +31,7 @@ class Extracted(NamedTuple):
 
 
 def box_features(
-    network: PyramidNetwork,
+    network: Network,
     cache: VolumeCache,
     boxes: Sequence[Box],
     size: Sequence[int],
@@ -82,7 +71,7 @@ def box_features(
 
 @torch.no_grad()
 def extract_features(
-    network: PyramidNetwork,
+    network: Network,
     batches: Iterable[Batch],
     device: torch.device | str = "cpu",
     levels: Sequence[int] | None = None,

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
 from ..methods.base import PretrainingMethod
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..utils.distributed import rank
 from ..weights.export import save_network, save_weights
 
@@ -33,7 +33,7 @@ class BestWeights:
 
     def __init__(
         self,
-        network: EncoderDecoder,
+        network: Network,
         network_path: str | Path,
         description: Mapping[str, Any],
         method: PretrainingMethod | None = None,

@@ -8,7 +8,7 @@ from ignite.engine import Engine
 from monai.engines import Trainer
 from monai.engines.utils import IterationEvents
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network, parameters_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class FreezeEncoder:
         epochs: number of epochs; 0 freezes nothing.
     """
 
-    def __init__(self, network: EncoderDecoder, epochs: int) -> None:
-        self.encoder = network.get_submodule(network.encoder_key)
+    def __init__(self, network: Network, epochs: int) -> None:
+        self.encoder = parameters_of(network, "encoder")
         self.epochs = epochs
 
     def attach(self, engine: Trainer) -> None:
@@ -37,5 +37,5 @@ class FreezeEncoder:
     def __call__(self, engine: Engine) -> None:
         """Drop the encoder's gradients in a frozen epoch."""
         if engine.state.epoch <= self.epochs:
-            for parameter in self.encoder.parameters():
+            for parameter in self.encoder:
                 parameter.grad = None

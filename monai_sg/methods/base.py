@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 
 Batch = Mapping[str, torch.Tensor]
 Params = dict[str, torch.Tensor]
@@ -25,7 +25,7 @@ class PretrainingMethod(nn.Module, ABC):
         network: what is kept after pre-training.
     """
 
-    def __init__(self, network: EncoderDecoder) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 

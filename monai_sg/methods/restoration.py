@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..transforms.corruption import Corruption
 from .base import Batch, Params, PretrainingMethod
 
@@ -25,7 +25,7 @@ class Restoration(PretrainingMethod):
         corruption: what is undone.
     """
 
-    def __init__(self, network: EncoderDecoder, corruption: Corruption) -> None:
+    def __init__(self, network: Network, corruption: Corruption) -> None:
         super().__init__(network)
         self.corruption = corruption
 

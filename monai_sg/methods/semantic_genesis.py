@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import DecodingNetwork, parameters_of
 from ..transforms.corruption import Corruption
+from ..utils.errors import UserError
 from .base import Batch, Params, PretrainingMethod
 from .restoration import error_per_crop
 
@@ -27,12 +28,14 @@ class SemanticGenesis(PretrainingMethod):
         lambda_cls: weight of the classification loss.
 
     Raises:
-        ValueError: a weight is negative, or ``lambda_cls`` is zero (take `Restoration`).
+        UserError: a weight is negative, ``lambda_cls`` is zero (take `Restoration`), or nothing can restore.
     """
+
+    network: DecodingNetwork
 
     def __init__(
         self,
-        network: EncoderDecoder,
+        network: DecodingNetwork,
         head: nn.Module,
         corruption: Corruption,
         lambda_rec: float = 1.0,
@@ -40,17 +43,22 @@ class SemanticGenesis(PretrainingMethod):
     ) -> None:
         super().__init__(network)
         if lambda_rec < 0 or lambda_cls <= 0:
-            raise ValueError(
+            raise UserError(
                 f"lambda_rec is {lambda_rec} and lambda_cls {lambda_cls}; they must be >= 0 and > 0. "
                 "Without classification use the method Restoration."
+            )
+        if lambda_rec > 0 and "decoder" not in network.parts:
+            raise UserError(
+                f"lambda_rec is {lambda_rec}, but the network {type(network).__name__} has no decoder, which restores; "
+                "set lambda_rec to 0 or take a network with a decoder."
             )
         self.head = head
         self.corruption = corruption
         self.lambda_rec = lambda_rec
         self.lambda_cls = lambda_cls
         if lambda_rec == 0:
-            for name in (network.decoder_key, network.head_key):
-                network.get_submodule(name).requires_grad_(False)
+            for parameter in parameters_of(network, *(part for part in network.parts if part != "encoder")):
+                parameter.requires_grad_(False)
 
     def sample(self, batch: Batch, generator: torch.Generator) -> Params:
         """Draw the parameters of the corruption for ``batch["image"]``."""

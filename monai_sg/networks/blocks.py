@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from monai.networks.blocks import Convolution
-from monai.networks.layers.factories import Conv
+from monai.networks.layers.factories import Pool
 from torch import nn
 
 from .batch_statistics import BatchStatisticsNorm
@@ -21,7 +23,7 @@ def convolution(spatial_dims: int, in_channels: int, out_channels: int, batch_st
 
 
 class DoubleConvolution(nn.Sequential):
-    """Two convolution units; the channels change in each: ``in -> middle -> out``."""
+    """Max pooling by 2 if ``pooled``, then two units; the channels change in each: ``in -> middle -> out``."""
 
     def __init__(
         self,
@@ -30,33 +32,27 @@ class DoubleConvolution(nn.Sequential):
         middle_channels: int,
         out_channels: int,
         batch_statistics: bool = False,
+        pooled: bool = False,
     ) -> None:
-        super().__init__(
-            convolution(spatial_dims, in_channels, middle_channels, batch_statistics),
-            convolution(spatial_dims, middle_channels, out_channels, batch_statistics),
-        )
+        pool: dict[str, nn.Module] = {"pool": Pool[Pool.MAX, spatial_dims](kernel_size=2)} if pooled else {}
+        units = {
+            "0": convolution(spatial_dims, in_channels, middle_channels, batch_statistics),
+            "1": convolution(spatial_dims, middle_channels, out_channels, batch_statistics),
+        }
+        super().__init__(OrderedDict(pool | units))
 
 
 class UpStage(nn.Module):
-    """Transposed convolution by 2, concatenation ``[up, skip]`` if there is a skip, then two convolution units."""
+    """Up-sampling by 2, concatenation ``[up, skip]`` if there is a skip, then convolutions."""
 
-    def __init__(
-        self,
-        spatial_dims: int,
-        in_channels: int,
-        skip_channels: int,
-        out_channels: int,
-        batch_statistics: bool = False,
-    ) -> None:
+    def __init__(self, up: nn.Module, convolutions: nn.Module) -> None:
         super().__init__()
-        self.with_skip = skip_channels > 0
-        self.up = Conv[Conv.CONVTRANS, spatial_dims](in_channels, in_channels, kernel_size=2, stride=2)
-        channels = (in_channels + skip_channels, out_channels, out_channels)
-        self.convolutions = DoubleConvolution(spatial_dims, *channels, batch_statistics)
+        self.up = up
+        self.convolutions = convolutions
 
-    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """Return features at twice the resolution of ``x``; ``skip`` is ignored by a network without skips."""
+    def forward(self, x: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
+        """Return features at twice the resolution of ``x``."""
         x = self.up(x)
-        if self.with_skip:
+        if skip is not None:
             x = torch.cat([x, skip], dim=1)
         return self.convolutions(x)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from monai.networks.layers.factories import Conv
 
-from .encoder_decoder import EncoderDecoder
-from .names import GENESIS, Rules
+from .blocks import DoubleConvolution, UpStage
+from .dense_network import DenseNetwork
+from .genesis_encoder import GenesisEncoder
 
 
-class GenesisUNet(EncoderDecoder):
+class GenesisUNet(DenseNetwork):
     """U-Net whose encoder and decoder are the ones Models Genesis and Semantic Genesis pre-train.
 
     With ``width=32``, one input and one output channel and three dimensions it has 19,073,665 parameters, 7,027,776 of
@@ -22,7 +22,7 @@ class GenesisUNet(EncoderDecoder):
         spatial_dims: 2 or 3.
         in_channels: channels of the image.
         out_channels: channels of the output.
-        width: channels of the first convolution; 32 is the published size, 8 has a sixteenth of the parameters.
+        width: channels of the first convolution, see `GenesisEncoder`.
         batch_statistics: whether evaluation normalises by the statistics of the batch too (`BatchStatisticsNorm`).
 
     Example:
@@ -30,11 +30,6 @@ class GenesisUNet(EncoderDecoder):
         >>> GenesisUNet(spatial_dims=3, width=4)(torch.rand(1, 1, 16, 16, 8)).shape
         torch.Size([1, 1, 16, 16, 8])
     """
-
-    renamings: ClassVar[Mapping[str, Rules]] = {
-        **EncoderDecoder.renamings,
-        "Models Genesis or Semantic Genesis in PyTorch": GENESIS,
-    }
 
     def __init__(
         self,
@@ -44,4 +39,16 @@ class GenesisUNet(EncoderDecoder):
         width: int = 32,
         batch_statistics: bool = False,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, out_channels, width, skips=True, batch_statistics=batch_statistics)
+        encoder = GenesisEncoder(spatial_dims, in_channels, width, batch_statistics)
+        stages = genesis_decoder(encoder, skips=True)
+        super().__init__(encoder, stages, encoder.channels[2::-1], out_channels, skips=True)
+
+
+def genesis_decoder(encoder: GenesisEncoder, skips: bool) -> list[UpStage]:
+    """Make the three stages that lead from the deepest map of an encoder back to the size of the image."""
+    dims, stages = encoder.spatial_dims, []
+    for deep, shallow in zip(encoder.channels[:0:-1], encoder.channels[2::-1], strict=True):
+        up = Conv[Conv.CONVTRANS, dims](deep, deep, kernel_size=2, stride=2)
+        seen = deep + shallow if skips else deep
+        stages.append(UpStage(up, DoubleConvolution(dims, seen, shallow, shallow, encoder.batch_statistics)))
+    return stages

@@ -6,13 +6,8 @@ import re
 
 Rules = tuple[tuple[str, str], ...]
 
-METHOD: Rules = ((r"^network\.", ""),)
-
-# Models Genesis: blocks of two units `ops.0` and `ops.1`, each a convolution `conv1` and a batch norm `bn1`; files
-# written from several GPUs begin every name with `module.`, and some of Semantic Genesis with `classficationNet.`.
+# Models Genesis: blocks of two units `ops.0` and `ops.1`, each a convolution `conv1` and a batch norm `bn1`.
 GENESIS: Rules = (
-    (r"^module\.", ""),
-    (r"^classficationNet\.", ""),
     (r"^down_tr64\.ops\.", "encoder.0."),
     (r"^down_tr128\.ops\.", "encoder.1."),
     (r"^down_tr256\.ops\.", "encoder.2."),
@@ -26,6 +21,9 @@ GENESIS: Rules = (
     (r"\.conv1\.", ".conv."),
     (r"\.bn1\.", ".adn.N."),
 )
+
+# torchvision, and MONAI's own MedicalNet weights; `fc` classifies ImageNet and is left out.
+RESNET: Rules = ((r"^(conv1|bn1|layer[1-4])\.", r"encoder.\1."),)
 
 
 def renamed(name: str, rules: Rules) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .encoder_decoder import EncoderDecoder
+from .dense_network import DenseNetwork
+from .genesis_encoder import GenesisEncoder
+from .genesis_unet import genesis_decoder
 
 
-class NonSkipUNet(EncoderDecoder):
+class NonSkipUNet(DenseNetwork):
     """U-Net without skip connections: nothing passes around the bottleneck, which must describe the image.
 
     It is the auto-encoder of pattern discovery and the nsU-Net of PCRLv2, whose pyramid is what `forward_decoder`
@@ -33,4 +35,6 @@ class NonSkipUNet(EncoderDecoder):
         width: int = 32,
         batch_statistics: bool = False,
     ) -> None:
-        super().__init__(spatial_dims, in_channels, out_channels, width, skips=False, batch_statistics=batch_statistics)
+        encoder = GenesisEncoder(spatial_dims, in_channels, width, batch_statistics)
+        stages = genesis_decoder(encoder, skips=False)
+        super().__init__(encoder, stages, encoder.channels[2::-1], out_channels, skips=False)

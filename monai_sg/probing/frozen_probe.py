@@ -24,7 +24,8 @@ from ..data.boxes.labelled_boxes import LabelledBoxes
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..discovery.features import extract_features, global_average
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
+from ..networks.initial_weights import draw_initial_weights
 from ..utils.seeds import seed_for
 
 NEIGHBOURS = 5
@@ -102,7 +103,7 @@ def block_means(images: Tensor) -> Tensor:
     return adaptive_avg_pool3d(images, PIXELS).flatten(1)
 
 
-def pooled_features(network: EncoderDecoder, images: Tensor, batch_size: int = 64) -> Features:
+def pooled_features(network: Network, images: Tensor, batch_size: int = 64) -> Features:
     """Return the global averages of the feature maps of all encoder levels, ``(N, sum of channels)``."""
     batches = (([0] * len(batch), batch) for batch in images.split(batch_size))
     return extract_features(network, batches, next(network.parameters()).device).features.numpy()
@@ -118,16 +119,13 @@ def positions(items: Sequence[Box], cache: VolumeCache) -> Features:
     return np.asarray(rows, dtype=np.float32)
 
 
-def randomised(network: EncoderDecoder, seed: int) -> EncoderDecoder:
-    """Return a copy of a network with random weights, PyTorch's initialisation; the global generator stays as it is."""
+def randomised(network: Network, seed: int) -> Network:
+    """Return a copy of a network with initial weights; the global generator stays as it is."""
     device = next(network.parameters()).device
-    copied = copy.deepcopy(network).cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed_for(seed, "random network"))
-        for module in copied.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()  # type: ignore[operator]
-    return copied.to(device)
+    copied = copy.deepcopy(network).to("cpu")
+    draw_initial_weights(copied, seed_for(seed, "random network"))
+    copied.to(device)
+    return copied
 
 
 def _compare(training: FeatureSets, test: FeatureSets) -> dict[str, Scores]:
@@ -141,7 +139,7 @@ def _compare(training: FeatureSets, test: FeatureSets) -> dict[str, Scores]:
 class _Encoder(torch.nn.Module):
     """The encoder of a network as a module that gives one row per image."""
 
-    def __init__(self, network: EncoderDecoder) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
@@ -183,12 +181,12 @@ class FrozenProbe:
         self.intensity_range = checked_range(intensity_range)
         self.seed, self.progress = seed, progress
 
-    def network_scores(self, network: EncoderDecoder) -> Scores:
+    def network_scores(self, network: Network) -> Scores:
         """Return the scores of a network's features."""
         extractors = {"network": self._encoder(network)}
         return _compare(*(self._features(items, extractors) for items in self._splits))["network"]
 
-    def baselines(self, network: EncoderDecoder) -> dict[str, Scores]:
+    def baselines(self, network: Network) -> dict[str, Scores]:
         """Return the scores of what needs no pre-training, among it a random network shaped like ``network``."""
         extractors: dict[str, Extractor] = {
             "random network": self._encoder(randomised(network, self.seed)),
@@ -225,7 +223,7 @@ class FrozenProbe:
                 )
         return features, [items[row] for row in rows]
 
-    def _encoder(self, network: EncoderDecoder) -> Extractor:
+    def _encoder(self, network: Network) -> Extractor:
         """Return a function from images to features: a copy of ``network`` with batch norm of the training boxes."""
         encoder = _Encoder(copy.deepcopy(network))
         device = next(encoder.parameters()).device

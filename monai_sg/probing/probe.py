@@ -14,7 +14,7 @@ from ..data.boxes.labelled_boxes import read_labelled_boxes
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..data.records import Datalist
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..utils.distributed import rank
 from ..utils.files import write_csv
 from .frozen_probe import FrozenProbe, Scores
@@ -51,7 +51,7 @@ class Probe:
 
     def __init__(
         self,
-        network: EncoderDecoder,
+        network: Network,
         boxes: str | Path,
         cache: VolumeCache,
         datalist: Datalist | None,

@@ -17,7 +17,7 @@ from ..data.records import Datalist, PatternTable
 from ..discovery.diagnostics import pattern_correlation
 from ..discovery.discover import discover
 from ..discovery.embed import Embedding, embed
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..utils.distributed import barrier, rank
 from ..utils.files import write_json
 from .record import RunRecord
@@ -45,7 +45,7 @@ class DiscoveryStage:
 
     def __init__(
         self,
-        network: EncoderDecoder,
+        network: Network,
         datalist: Datalist,
         cache: VolumeCache,
         output_dir: str | Path,

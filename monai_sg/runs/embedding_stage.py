@@ -17,7 +17,7 @@ from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..data.records import Datalist
 from ..discovery.features import box_features
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..utils.distributed import barrier, rank
 from ..utils.files import write_atomic
 
@@ -83,7 +83,7 @@ class EmbeddingStage:
 
     def __init__(
         self,
-        network: EncoderDecoder,
+        network: Network,
         datalist: Datalist,
         cache: VolumeCache,
         path: str | Path,

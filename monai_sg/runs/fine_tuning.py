@@ -7,22 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from monai.utils import set_determinism
-
 from ..data.prepared import PreparedDataset
 from ..handlers.case_table import read_cases
 from ..utils.bundle_folders import bundle_root
 from ..utils.errors import UserError
 from ..utils.files import absolute
-from ..weights.description import settings_of
+from ..weights.description import encoder_settings, settings_of
 from .chain import initialised_workflow, places
 from .overrides import taken_overrides
 from .record import RunRecord
 from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
-
-START = ("spatial_dims", "width", "batch_statistics", "intensity_range")
 
 
 def fine_tuning_workflow(
@@ -45,19 +41,28 @@ def fine_tuning_workflow(
 
 
 def _start_settings(weights: str | None, config: Path) -> dict[str, Any]:
-    """Return the overrides of a config that start a training from weights, as the description beside them says."""
+    """Return the overrides of a config that start a training from weights."""
     if weights is None:
         return {}
     path = absolute(weights)
     if not path.is_file():
         raise UserError(f"There are no weights {path}; --weights takes a file such as models/model.pt of a run.")
-    described = settings_of(path)
-    found = {name: described[name] for name in START if described.get(name) is not None}
+    return {"pretrained_path": str(path), **described_overrides(path, config)}
+
+
+def described_overrides(weights: Path, config: Path) -> dict[str, Any]:
+    """Return the overrides of a config that suit weights to start from, as the description beside them says.
+
+    They are what builds the encoder, and the intensities.
+    """
+    found = encoder_settings(weights)
+    window = settings_of(weights).get("intensity_range")
+    found |= {} if window is None else {"intensity_range": window}
     taken = {name: found[name] for name in taken_overrides(str(config), found)}
     if taken:
         listed = ", ".join(f"{name} {value}" for name, value in taken.items())
-        logger.info(f"From {path.with_suffix('.json').name} beside the weights: {listed}.")
-    return {"pretrained_path": str(path), **taken}
+        logger.info(f"From {weights.with_suffix('.json').name} beside the weights: {listed}.")
+    return taken
 
 
 class FineTuning:
@@ -99,8 +104,6 @@ class FineTuning:
         record: RunRecord = workflow.parser.get_parsed_content("record")
         if not record.is_done:
             self.cases.unlink(missing_ok=True)
-            # The network is built from the global generator, which reading the settings above may have used.
-            set_determinism(seed=self.overrides["seed"])
             workflow.run()
         if not self.cases.is_file():
             self.workflow("evaluate").run()

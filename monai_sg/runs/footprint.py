@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from ..networks.contract import Network
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Footprint:
     operations: int
 
 
-def footprint(network: nn.Module, image_shape: Sequence[int], half_precision: bool = False) -> Footprint:
+def footprint(network: Network, image_shape: Sequence[int], half_precision: bool = False) -> Footprint:
     """Estimate a training step with Adam from shapes alone, on the meta device.
 
     Memory is weights, gradients and two moments in float32, and the output of each convolution, norm and pooling layer
@@ -34,7 +35,7 @@ def footprint(network: nn.Module, image_shape: Sequence[int], half_precision: bo
     """
     shadow = copy.deepcopy(network).to("meta")
     sizes: list[int] = []
-    for module in shadow.modules():
+    for _, module in shadow.named_modules():
         if not list(module.children()):
             module.register_forward_hook(lambda _, __, output: sizes.append(output.numel()))
     with FlopCounterMode(display=False) as counter:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network
 from ..utils.distributed import rank, world_size
 from .footprint import footprint
 
@@ -62,7 +62,7 @@ class Preflight:
         steps: int,
         validation: int,
         images: Images,
-        network: EncoderDecoder,
+        network: Network,
         crop_size: Sequence[int],
         batch_size: int,
         epochs: int,

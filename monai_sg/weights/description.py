@@ -3,34 +3,94 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..networks.contract import Network, checked_network
+from ..networks.description import arguments_of, built
+from ..utils.errors import AbsentError, UserError
 from ..utils.files import read_json, sha256_of
 
 logger = logging.getLogger(__name__)
 
-SETTINGS = ("spatial_dims", "width", "batch_statistics", "foreground", "known_labels", "match_affine", "structure")
+VERSION = 1
+ENDS = ("in_channels", "out_channels", "num_classes")  # A target task has its own.
+SETTINGS = ("foreground", "known_labels", "match_affine", "structure")
 
 
 def description_of(path: str | Path) -> dict[str, Any]:
-    """Return what the ``.json`` beside weights says; nothing if it is absent or describes another file."""
+    """Return what the ``.json`` beside weights says; nothing if it is absent or describes another file.
+
+    Raises:
+        UserError: it describes these weights in a form that another version of this package writes.
+    """
     path = Path(path)
     beside = path.with_suffix(".json")
     if not path.is_file() or not beside.is_file():
         return {}
-    content: dict[str, Any] = read_json(beside)
-    if content.get("sha256") != sha256_of(path):
+    content = read_json(beside)
+    if not isinstance(content, Mapping) or content.get("sha256") != sha256_of(path):
         logger.warning(f"{beside} describes other weights than {path}, by its sha256; it is not used.")
         return {}
-    return content
+    if content.get("version") != VERSION:
+        raise UserError(
+            f"{beside} has the version {content.get('version')!r} and this package reads version {VERSION}; make the "
+            f"file anew with `monai-sg weights import {path} --network_def ... --output DIR`."
+        )
+    return dict(content)
+
+
+def described_network(path: str | Path) -> Network:
+    """Build the network of a weight file from ``model.json`` beside it, with its initial weights.
+
+    Raises:
+        AbsentError: there is no description of these weights.
+        UserError: it is of another version, or describes no network of this package.
+    """
+    described = network_described(path)
+    try:
+        network: Any = built(described)
+    except UserError as error:
+        raise UserError(f"{Path(path).with_suffix('.json')} cannot be used: {error}") from error
+    return checked_network(network)
+
+
+def network_described(path: str | Path) -> dict[str, Any]:
+    """Return class and arguments of the network of a weight file, from ``model.json`` beside it.
+
+    Raises:
+        AbsentError: there is no description of these weights.
+        UserError: it is of another version.
+    """
+    if not Path(path).is_file():
+        raise AbsentError(f"The weights {path} do not exist; check the path.")
+    facts = description_of(path)
+    if "network" not in facts:
+        raise AbsentError(
+            f"No {Path(path).with_suffix('.json')} describes the network of {path}; give it, for example --network_def "
+            '\'{"_target_": "monai_sg.networks.genesis_unet.GenesisUNet", "spatial_dims": 3, "width": 32}\'.'
+        )
+    return dict(facts["network"])
 
 
 def settings_of(path: str | Path) -> dict[str, Any]:
-    """Return ids of a config with the values that weights were made with, as far as their description says it."""
+    """Return ids of a config with the values that weights were made with, as far as their description says it.
+
+    They are arguments of the network, what is segmented, and the preprocessing.
+    """
     facts = description_of(path)
-    return {name: facts[name] for name in SETTINGS if name in facts} | facts.get("preprocessing", {})
+    own = {name: facts[name] for name in SETTINGS if name in facts}
+    return {**arguments_of(facts.get("network", {})), **own, **facts.get("preprocessing", {})}
+
+
+def encoder_settings(path: str | Path) -> dict[str, Any]:
+    """Return ids of a config with the values that build the encoder of weights, whatever goes in and comes out.
+
+    They are ``spatial_dims``, ``width`` and the like; nothing where no description says them.
+    """
+    described = arguments_of(description_of(path).get("network", {}))
+    return {name: value for name, value in described.items() if name not in ENDS}
 
 
 def crop_spacing(path: str | Path, spacing: Sequence[float] | None = None) -> list[float]:

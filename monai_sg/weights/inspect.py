@@ -3,59 +3,85 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from ..networks.encoder_decoder import EncoderDecoder
+from ..networks.contract import Network, keys_of
+from ..networks.description import arguments_of
 from ..networks.genesis_unet import GenesisUNet
-from ..networks.names import renamed
 from ..networks.non_skip_unet import NonSkipUNet
-from .load import PARTS, load_weights
-from .reading import read_weights
+from ..networks.resnet_unet import ResNetUNet
+from ..utils.errors import UserError
+from .description import described_network, description_of
+from .matching import Weights, match_weights
+from .reading import check_values, read_weights
 
-FAMILIES: tuple[type[EncoderDecoder], ...] = (GenesisUNet, NonSkipUNet)
+RESNETS = ("resnet18", "resnet34", "resnet50")
 
 
 def inspect_weights(path: str | Path) -> list[str]:
-    """Describe a file of plain weights, a line per fact, without building anything larger than its own network.
+    """Describe a file of plain weights, a line per fact.
 
     Args:
         path: state dict of a network or of a pre-training method.
 
     Returns:
-        size, groups of names, and for each network family of this package what the file would fill.
+        size, groups of names, what the file fills of the network that ``model.json`` beside it describes, or else which
+        of its names are those of networks of this package.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no file of plain weights.
+        AbsentError: there is no such file.
+        UserError: it is no file of plain weights, or its description is of another version.
     """
     weights = read_weights(path)
     elements = sum(value.numel() for value in weights.values())
     lines = [f"{path}: {len(weights)} tensors, {elements:,} elements, {elements * 4 / 2**20:.1f} MiB as float32"]
     groups = Counter(name.split(".", 1)[0] for name in weights)
     lines.append("names begin with " + ", ".join(f"{name} ({count})" for name, count in groups.items()))
-    return [*lines, *_fits(weights)]
+    lines += _of_values(weights, str(path))
+    with torch.device("meta"):
+        found = _described(path, weights) if "network" in description_of(path) else _by_names(weights)
+        return [*lines, *found]
 
 
-def _fits(weights: Mapping[str, torch.Tensor]) -> list[str]:
-    stem, head = (find_tensor(weights, f"{key}.weight") for key in (EncoderDecoder.stem_key, EncoderDecoder.head_key))
-    if stem is None or stem.dim() not in (4, 5):
-        return [f"it has no {EncoderDecoder.stem_key}.weight, so it fits no network of this package as it is"]
-    dims, (width, channels) = stem.dim() - 2, stem.shape[:2]
-    outputs = 1 if head is None else head.shape[0]
-    lines = [f"first convolution: {dims}D, {channels} input channels, width {width}; {outputs} output channels"]
-    for family in FAMILIES:
-        for part in PARTS:
-            network = family(spatial_dims=dims, in_channels=channels, out_channels=outputs, width=width)  # type: ignore[call-arg]
-            report = load_weights(network, weights, part, f"{family.__name__}, {part}")
-            lines.append(str(report))
-    return lines
+def _of_values(weights: Weights, path: str) -> list[str]:
+    try:
+        check_values(weights, path)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
-def find_tensor(weights: Mapping[str, torch.Tensor], key: str) -> torch.Tensor | None:
-    """Return the tensor that has the name ``key``, or gets it by a renaming of one of the families."""
-    namings = [(), *(rules for family in FAMILIES for rules in family.renamings.values())]
-    found = (value for rules in namings for name, value in weights.items() if renamed(name, rules) == key)
-    return next(found, None)
+def _described(path: str | Path, weights: Weights) -> Iterator[str]:
+    """Say what fits the network of the description, part by part."""
+    network = described_network(path)
+    described = network.describe()
+    yield f"{Path(path).with_suffix('.json').name}: {described['_target_']} with {arguments_of(described)}"
+    for part in network.parts:
+        _, report = match_weights(network, weights, [part], Path(path).name)
+        yield str(report)
+        if not report.is_complete:
+            yield report.details()
+
+
+def _by_names(weights: Weights) -> Iterator[str]:
+    """Say whose names the file has, as no description says how wide or deep its network is."""
+    families: dict[str, Network] = {
+        "GenesisUNet": GenesisUNet(3),
+        "NonSkipUNet": NonSkipUNet(3),
+        **{f"ResNetUNet of {name}": ResNetUNet(3, name=name) for name in RESNETS},
+    }
+    yield "no model.json describes its network; by their names alone"
+    found = 0
+    for family, network in families.items():
+        _, report = match_weights(network, weights, list(network.parts), family)
+        named = {*report.matched, *report.mismatched}
+        counts = {part: keys_of(network, part) for part in network.parts}
+        texts = [f"{part} {len(named & {*keys})} of {len(keys)}" for part, keys in counts.items() if named & {*keys}]
+        if texts and texts[0].startswith("encoder"):
+            found += 1
+            yield f"{report.source}: {', '.join(texts)}"
+    if not found:
+        yield "it fits no network of this package"

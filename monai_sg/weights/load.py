@@ -3,129 +3,86 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from ..networks.encoder_decoder import EncoderDecoder
-from ..networks.names import renamed
-from .reading import read_weights
+from ..networks.contract import AnyNetwork, Network, checked_network, parts_named
+from ..networks.initial_weights import draw_initial_weights
+from ..utils.errors import AbsentError
+from .matching import Weights, match_weights, remedy_for
+from .reading import check_values, read_weights
 from .report import LoadReport, WeightsMismatchError
 
 logger = logging.getLogger(__name__)
 
-PARTS = ("encoder", "encoder_decoder")
 Module = TypeVar("Module", bound=nn.Module)
-Network = TypeVar("Network", bound=EncoderDecoder)
 
 
-def load_weights(network: EncoderDecoder, weights: Mapping[str, torch.Tensor], part: str, source: str) -> LoadReport:
-    """Copy the tensors of ``part`` into ``network`` where names and shapes agree.
+def load_weights(network: Network, weights: Weights, part: str | Sequence[str], source: str) -> LoadReport:
+    """Fill parts of a network, every tensor of them.
 
-    Names of another family of checkpoints are translated by the network's ``renamings`` if more of them fit then.
+    An adapted first convolution counts as filled, see `adapt_channels`. What is in no part asked for stays as it is.
 
     Args:
-        network: is changed in place.
+        network: is changed in place, unless the weights are refused.
         weights: name to tensor.
-        part: ``encoder``, or ``encoder_decoder``, which is everything but the head where shapes differ.
+        part: ``encoder``, ``encoder_decoder``, or a list of parts that the network declares.
         source: name used in the report.
 
     Returns:
-        the report; nothing is refused here.
+        the report.
+
+    Raises:
+        UserError: the network has no such part, or values are not finite.
+        WeightsMismatchError: a tensor of the part is not in ``weights``, or has another shape there.
     """
-    own = network.state_dict()
-    weights, source = _translated(network, weights, source)
-    prefixes = (network.encoder_key,) if part == "encoder" else (network.encoder_key, network.decoder_key)
-    wanted = [name for name in own if name.split(".", 1)[0] in prefixes]
-    candidates = wanted if part == "encoder" else list(own)
-    report = LoadReport(source)
-    filled: dict[str, torch.Tensor] = {}
-    for name in candidates:
-        if name not in weights:
-            report.missing.append(name)
-        elif weights[name].shape == own[name].shape:
-            filled[name] = weights[name]
-        elif name == f"{network.stem_key}.weight" and _differs_in_inputs_only(weights[name], own[name]):
-            filled[name] = adapt_channels(weights[name], own[name].shape[1])
-            report.adapted.append(f"{name} from {weights[name].shape[1]} to {own[name].shape[1]} channels")
-        else:
-            report.mismatched.append(f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}")
-    report.matched = list(filled)
-    report.unexpected = [name for name in weights if name not in own]
-    report.share = sum(own[n].numel() for n in wanted if n in filled) / sum(own[n].numel() for n in wanted)
-    network.load_state_dict({**own, **filled})
+    parts = parts_named(network, part)
+    filled, report = match_weights(network, weights, parts, source)
+    if not report.is_complete:
+        raise WeightsMismatchError(report, remedy_for(network, weights, parts, report))
+    check_values(filled, source)
+    network.load_state_dict({**network.state_dict(), **filled})
     return report
 
 
-def _translated(
-    network: EncoderDecoder, weights: Mapping[str, torch.Tensor], source: str
-) -> tuple[Mapping[str, torch.Tensor], str]:
-    """Return the weights under the names that fit the network best, and the source with the family of names."""
-    own = set(network.state_dict())
-    best, count, text = weights, len(own & set(weights)), source
-    for family, rules in network.renamings.items():
-        candidate = {renamed(name, rules): value for name, value in weights.items()}
-        if len(own & set(candidate)) > count:
-            best, count, text = candidate, len(own & set(candidate)), f"{source}, with the names of {family}"
-    return best, text
-
-
-def adapt_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
-    """Make a convolution weight for another number of input channels.
-
-    Each new channel gets the sum over the old ones, divided by the new number, so that an image repeated over the new
-    channels gives the response that the same image repeated over the old channels gave.
-
-    Args:
-        weight: ``(out, in, *kernel)``.
-        channels: input channels wanted.
-
-    Returns:
-        ``(out, channels, *kernel)``.
-    """
-    return (weight.sum(1, keepdim=True) / channels).expand(-1, channels, *weight.shape[2:]).contiguous()
-
-
-def _differs_in_inputs_only(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape[:1] == other.shape[:1] and one.shape[2:] == other.shape[2:]
-
-
 def initialised(
-    network: Network,
+    network: AnyNetwork,
     path: str | Path | None = None,
-    part: str = "encoder_decoder",
+    part: str | Sequence[str] = "encoder_decoder",
     device: torch.device | str = "cpu",
-    min_matched: float = 0.9,
-) -> Network:
+    seed: int = 0,
+) -> AnyNetwork:
     """Put weights into a new network and the network on its device.
+
+    Initial weights are drawn from ``seed`` and the names of the parts, see `draw_initial_weights`, so that neither the
+    global generator nor the size of a head changes those of the encoder.
 
     Args:
         network: as `network_def` of a bundle builds it.
-        path: plain state dict; None leaves the random initialisation.
-        part: ``encoder`` or ``encoder_decoder``.
+        path: plain state dict; None leaves the initial weights.
+        part: what is filled: ``encoder``, ``encoder_decoder``, or a list of parts that the network declares.
         device: where the network goes; convolution weights are laid out channels last, the faster layout for them.
-        min_matched: least share of the elements of ``part`` of the network that must be filled, in [0, 1].
+        seed: of the initial weights.
 
     Returns:
         the same network.
 
     Raises:
-        WeightsMismatchError: less than ``min_matched`` was filled.
-        ValueError: ``part`` is unknown or the file is not a state dict.
+        WeightsMismatchError: not every tensor of ``part`` was filled.
+        UserError: the network does not declare its parts or has no such ``part``, the file is not a state dict, or
+            its values are not finite.
     """
-    if part not in PARTS:
-        raise ValueError(f"Part {part!r} of a network is unknown; take one of {PARTS}.")
+    checked_network(network)
+    draw_initial_weights(network, seed)
     if path is not None:
-        report = load_weights(network, read_weights(path), part, str(path))
-        if report.share < min_matched:
-            remedy = f"At least {min_matched:.0%} must fit: check that width and channels are those of the file."
-            raise WeightsMismatchError(report, remedy)
-        logger.info(str(report))
+        logger.info(str(load_weights(network, read_weights(path), part, str(path))))
     formats = {2: torch.channels_last, 3: torch.channels_last_3d}
-    return network.to(device).to(memory_format=formats[network.spatial_dims])  # type: ignore[call-overload]
+    network.to(device).to(memory_format=formats[network.spatial_dims])
+    return network
 
 
 def restored(
@@ -144,37 +101,33 @@ def restored(
         the same module.
 
     Raises:
-        FileNotFoundError: ``path`` is absent.
+        AbsentError: ``path`` is absent.
+        UserError: values in it are not finite.
         WeightsMismatchError: a name or a shape differs.
     """
     module = module.to(device)
     if path is None or isinstance(path, bool):
         return module
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist. {made_by}")
+        raise AbsentError(f"{path} does not exist. {made_by}")
     weights = read_weights(path)
     report = _comparison(module.state_dict(), weights, str(path))
-    if report.missing or report.unexpected or report.mismatched:
+    if report.unexpected or not report.is_complete:
         remedy = "It was made with other settings: give those (width, number of classes), or make it again."
         raise WeightsMismatchError(report, remedy)
+    check_values(weights, str(path))
     module.load_state_dict(weights)
     logger.info(f"Starts from {report}.")
     return module
 
 
-def _comparison(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], source: str) -> LoadReport:
+def _comparison(own: Weights, weights: Weights, source: str) -> LoadReport:
     """Return which names and shapes agree, without any translation."""
-    shared = [name for name in own if name in weights]
-    report = LoadReport(
+    shapes = {name: (tuple(weights[name].shape), tuple(own[name].shape)) for name in own if name in weights}
+    return LoadReport(
         source,
-        matched=[name for name in shared if weights[name].shape == own[name].shape],
+        matched=[name for name, (there, here) in shapes.items() if there == here],
         missing=[name for name in own if name not in weights],
         unexpected=[name for name in weights if name not in own],
-        mismatched=[
-            f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
-            for name in shared
-            if weights[name].shape != own[name].shape
-        ],
+        mismatched={name: f"{there} for {here}" for name, (there, here) in shapes.items() if there != here},
     )
-    report.share = sum(own[name].numel() for name in report.matched) / sum(value.numel() for value in own.values())
-    return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import re
 from collections.abc import Mapping
@@ -11,6 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from ..utils.errors import AbsentError, UserError
+
+logger = logging.getLogger(__name__)
 
 # Training checkpoints keep losses as NumPy numbers, whose module older files call by its former name.
 _scalar: Any = np.float64(0).__reduce__()[0]
@@ -28,23 +33,49 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         the tensors on the CPU.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, holds Python objects, or holds no tensors.
+        AbsentError: there is no such file.
+        UserError: the file is damaged, holds Python objects, or holds no tensors.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"The weights {path} do not exist; check the path or leave it out.")
+        raise AbsentError(f"The weights {path} do not exist; check the path or leave it out.")
     try:
         with torch.serialization.safe_globals(NUMPY_NUMBERS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a file of plain weights: {_why_not(error)}; nothing was loaded.") from error
+        raise UserError(f"{path} is not a file of plain weights: {_why_not(error)}; nothing was loaded.") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ValueError(f"{path} holds {_kinds(content)}, not a flat mapping of names to tensors.")
+        raise UserError(f"{path} holds {_kinds(content)}, not a flat mapping of names to tensors.")
     if not content:
-        raise ValueError(f"{path} holds no tensors; it may be the file of an interrupted export.")
+        raise UserError(f"{path} holds no tensors; it may be the file of an interrupted export.")
     return dict(content)
+
+
+def check_values(weights: Mapping[str, torch.Tensor], source: str) -> None:
+    """Refuse values that are not finite, and warn of tensors that hold nothing but zeros.
+
+    Zeros are asked about in weights of convolutions and linear layers only; a bias or a mean may be zero.
+
+    Args:
+        weights: name to tensor.
+        source: the file.
+
+    Raises:
+        UserError: a value is not finite; the sentence names tensor and file.
+    """
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise UserError(
+                f"{name} in {source} holds values that are not finite (NaN or infinity), so the training that wrote it "
+                "went wrong; take the weights of an earlier epoch or train again."
+            )
+    asked = [name for name, value in weights.items() if value.dim() > 1]
+    zero = [name for name in asked if not weights[name].any()]
+    if zero and zero == asked:
+        logger.warning(f"All weights in {source} are zero; a network with them gives the same answer to every image.")
+    elif zero:
+        logger.warning(f"{len(zero)} of {len(asked)} weights in {source} are all zero: {', '.join(zero[:5])}.")
 
 
 def _why_not(error: Exception) -> str:

@@ -36,7 +36,7 @@ def test_files_hold_the_weights_of_the_best_epoch(tmp_path: Path, dims: int) -> 
     assert kept.keys() == best.keys()
     assert all(torch.equal(value, best[name]) for name, value in kept.items())
     facts = read_json(tmp_path / "models/model.json")
-    assert (facts["method"], facts["spatial_dims"]) == ("any", dims)
+    assert (facts["method"], facts["network"]["spatial_dims"]) == ("any", dims)
     after(handler, 3, best=3)
     assert not loaded(tmp_path / "models/model.pt")[f"{network.stem_key}.weight"].any()
 

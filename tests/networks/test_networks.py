@@ -1,19 +1,50 @@
+"""What all networks of this package promise alike."""
+
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
 from monai_sg.networks.batch_statistics import BatchStatisticsNorm
-from monai_sg.networks.encoder_decoder import EncoderDecoder
+from monai_sg.networks.classifier import Classifier
+from monai_sg.networks.contract import checked_network, keys_of
+from monai_sg.networks.description import built
+from monai_sg.networks.genesis_encoder import GenesisEncoder
 from monai_sg.networks.genesis_unet import GenesisUNet
 from monai_sg.networks.heads import PatternHead
+from monai_sg.networks.non_skip_resnet_unet import NonSkipResNetUNet
 from monai_sg.networks.non_skip_unet import NonSkipUNet
+from monai_sg.networks.resnet_encoder import ResNetEncoder
+from monai_sg.networks.resnet_unet import ResNetUNet
 
-FAMILIES: list[type[EncoderDecoder]] = [GenesisUNet, NonSkipUNet]
+Make = Callable[[int], Any]
+
+GENESIS: dict[str, Make] = {
+    "genesis": lambda dims: GenesisUNet(dims, 2, 3, width=4),
+    "non-skip": lambda dims: NonSkipUNet(dims, 2, 3, width=4),
+}
+RESNETS: dict[str, Make] = {
+    "resnet": lambda dims: ResNetUNet(dims, 2, 3, name="resnet10"),
+    "non-skip resnet": lambda dims: NonSkipResNetUNet(dims, 2, 3, name="resnet10"),
+}
+DENSE = {**GENESIS, **RESNETS}
+CLASSIFIERS: dict[str, Make] = {
+    "genesis classifier": lambda dims: Classifier(GenesisEncoder(dims, 2, width=4), 3),
+    "resnet classifier": lambda dims: Classifier(ResNetEncoder(dims, 2, "resnet10"), 3),
+}
+ALL = {**DENSE, **CLASSIFIERS}
+SIZES = {2: (64, 32), 3: (32, 32, 64)}
 
 
 def parameters(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def image(dims: int, count: int = 2) -> torch.Tensor:
+    return torch.rand(count, 2, *SIZES[dims], generator=torch.Generator().manual_seed(0))
 
 
 def test_published_parameter_counts_of_the_unet_and_its_head() -> None:
@@ -29,7 +60,7 @@ def test_published_parameter_counts_of_the_unet_and_its_head() -> None:
     assert parameters(unet) + parameters(head) == 33_277_613
 
 
-def test_published_parameter_counts_of_the_network_without_skips() -> None:
+def test_published_parameter_counts_of_the_networks_without_skips() -> None:
     network = NonSkipUNet(spatial_dims=3)
     assert parameters(network.encoder) == 7_027_776
     assert [parameters(stage) for stage in network.decoder] == [
@@ -38,54 +69,96 @@ def test_published_parameter_counts_of_the_network_without_skips() -> None:
         131_200 + 332_160,
     ]
     assert parameters(network) == 16_751_233
+    assert parameters(ResNetEncoder(2, in_channels=3)) == 11_176_512, "torchvision's ResNet-18 without its classes"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("size", [(16, 24), (16, 24, 8)])
-def test_shapes_in_two_and_three_dimensions(family: type[EncoderDecoder], size: tuple[int, ...]) -> None:
-    network = family(spatial_dims=len(size), in_channels=2, out_channels=3, width=4)
-    x = torch.rand(2, 2, *size)
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_parts_hold_every_tensor_once_and_the_stem_sees_the_image(make: Make, dims: int) -> None:
+    network = checked_network(make(dims))
+    held = [name for part in network.parts for name in keys_of(network, part)]
+    assert sorted(held) == sorted(network.state_dict())
+    assert f"{network.stem_key}.weight" in keys_of(network, "encoder")
+    assert network.get_submodule(network.stem_key).weight.shape[1] == network.in_channels == 2
+    assert network.spatial_dims == dims
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_a_description_builds_the_same_network(make: Make, dims: int) -> None:
+    network = make(dims)
+    again = built(network.describe())
+    assert type(again) is type(network)
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    assert {name: value.shape for name, value in again.state_dict().items()} == shapes
+    assert again.describe() == network.describe()
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", GENESIS.values(), ids=GENESIS)
+def test_shapes_of_the_genesis_networks(make: Make, dims: int) -> None:
+    network, x, size = make(dims), image(dims), SIZES[dims]
     assert network(x).shape == (2, 3, *size)
     features = network.forward_features(x)
     assert [f.shape[1] for f in features] == [8, 16, 32, 64] == network.encoder_channels
     assert [tuple(f.shape[2:]) for f in features] == [tuple(s // 2**i for s in size) for i in range(4)]
-    assert [f.shape[1] for f in network.forward_decoder(features)] == [32, 16, 8] == network.decoder_channels
+    maps = network.forward_decoder(features)
+    assert [f.shape[1] for f in maps] == [32, 16, 8] == network.decoder_channels
+    assert [tuple(f.shape[2:]) for f in maps] == [tuple(s // 2**i for s in size) for i in (2, 1, 0)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_only_the_unet_passes_information_around_the_bottleneck(family: type[EncoderDecoder]) -> None:
-    network = family(spatial_dims=2, width=4).eval()
-    features = network.forward_features(torch.rand(1, 1, 16, 16))
-    changed = [torch.zeros_like(f) for f in features[:3]] + features[3:]
-    same = torch.equal(network.forward_decoder(features)[2], network.forward_decoder(changed)[2])
-    assert same == (family is NonSkipUNet)
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", RESNETS.values(), ids=RESNETS)
+def test_shapes_of_the_resnets(make: Make, dims: int) -> None:
+    network, x, size = make(dims), image(dims), SIZES[dims]
+    assert network(x).shape == (2, 3, *size)
+    features = network.forward_features(x)
+    assert [f.shape[1] for f in features] == [64, 64, 128, 256, 512] == network.encoder_channels
+    assert [tuple(f.shape[2:]) for f in features] == [tuple(s // 2**i for s in size) for i in range(1, 6)]
+    maps = network.forward_decoder(features)
+    assert [f.shape[1] for f in maps] == [256, 128, 64, 32, 16] == network.decoder_channels
+    assert [tuple(f.shape[2:]) for f in maps] == [tuple(s // 2**i for s in size) for i in (4, 3, 2, 1, 0)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_declared_keys_name_existing_modules(family: type[EncoderDecoder]) -> None:
-    network = family(spatial_dims=3, width=4)
-    for key in (network.encoder_key, network.stem_key, network.decoder_key, network.head_key):
-        assert any(name.startswith(key + ".") for name in network.state_dict()), key
-    assert network.get_submodule(network.stem_key).weight.shape[1] == 1
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("name", DENSE)
+def test_only_networks_with_skips_pass_information_around_the_bottleneck(name: str, dims: int) -> None:
+    network = DENSE[name](dims).eval()
+    features = network.forward_features(image(dims))
+    for level in range(len(features) - 1):
+        changed = [f + (index == level) for index, f in enumerate(features)]
+        same = torch.equal(network.forward_decoder(features)[-1], network.forward_decoder(changed)[-1])
+        assert same == name.startswith("non-skip"), level
+    moved = [*features[:-1], features[-1] + 1]
+    assert not torch.equal(network.forward_decoder(features)[-1], network.forward_decoder(moved)[-1])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_parameter_gets_a_gradient(family: type[EncoderDecoder]) -> None:
-    network = family(spatial_dims=2, width=4)
-    network(torch.rand(2, 1, 16, 16)).square().mean().backward()
-    assert all(p.grad is not None for p in network.parameters())
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_every_parameter_gets_a_gradient(make: Make, dims: int) -> None:
+    network = make(dims)
+    network(image(dims)).square().mean().backward()
+    assert [name for name, value in network.named_parameters() if value.grad is None] == []
 
 
-def test_a_size_that_is_no_multiple_of_eight_is_named() -> None:
-    with pytest.raises(ValueError, match=r"multiple of 8.*20"):
-        GenesisUNet(spatial_dims=2, width=4)(torch.rand(1, 1, 16, 20))
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_networks_compile_whole(make: Make) -> None:
+    assert torch._dynamo.explain(make(2).eval())(image(2)).graph_break_count == 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_scripted_network_gives_the_same_output(family: type[EncoderDecoder]) -> None:
-    network = family(spatial_dims=3, width=4).eval()
-    x = torch.rand(1, 1, 16, 8, 8)
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("make", ALL.values(), ids=ALL)
+def test_scripted_network_gives_the_same_output(make: Make, dims: int) -> None:
+    network, x = make(dims).eval(), image(dims)
     torch.testing.assert_close(torch.jit.script(network)(x), network(x))
+
+
+@pytest.mark.parametrize(("name", "divisor"), [("genesis", 8), ("non-skip", 8), ("resnet", 32)])
+def test_a_size_that_does_not_fit_is_named(name: str, divisor: int) -> None:
+    network = DENSE[name](2)
+    assert network.size_divisor == divisor
+    with pytest.raises(ValueError, match=rf"multiple of {divisor}.*20"):
+        network(torch.rand(1, 2, 64, 20))
 
 
 def test_evaluation_does_not_depend_on_the_rest_of_the_batch() -> None:

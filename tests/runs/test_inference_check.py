@@ -15,7 +15,7 @@ TRAINED = {"spacing": [1.0, 1.0, 2.0], "intensity_range": [-1000, 1000], "image_
 def describe(folder: Path, **facts: Any) -> None:
     """Write weights with their description."""
     (folder / "model.pt").write_bytes(b"weights")
-    write_json(folder / "model.json", {"sha256": sha256_of(folder / "model.pt"), **facts})
+    write_json(folder / "model.json", {"version": 1, "sha256": sha256_of(folder / "model.pt"), **facts})
 
 
 def test_settings_that_differ_from_the_training_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -160,8 +160,8 @@ def wrong_width(path: Path) -> None:
     torch.save(GenesisUNet(spatial_dims=3, in_channels=1, out_channels=1, width=8).state_dict(), path)
 
 
-def wrong_prefix(path: Path) -> None:
-    torch.save({f"student.{name}": value for name, value in good().items()}, path)
+def wrong_names(path: Path) -> None:
+    torch.save({f"student_{name}": value for name, value in good().items()}, path)
 
 
 def truncated(path: Path) -> None:
@@ -188,8 +188,8 @@ def absent(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
-        (wrong_width, r"of another shape: encoder.* for \(.*check that width and channels are those of the file"),
-        (wrong_prefix, r"missing: encoder.*not in the network: student\."),
+        (wrong_width, r"of another shape: encoder.* for \(.*The file has width 8 .*, the network 4: give width 8"),
+        (wrong_names, r"missing: encoder.*not in the network: student_.*weights inspect FILE"),
         (truncated, "is not a file of plain weights: it is empty or cut short; nothing was loaded"),
         (pickled, r"is not a file of plain weights: it holds Python objects \(datetime\.date\); nothing was loaded"),
         (no_tensors, "holds no tensors"),

@@ -104,8 +104,8 @@ def test_cases_and_metrics_equal_those_worked_out_with_numpy(
 def silent(finished: Path, target: Path) -> Path:
     """Write weights that predict no foreground anywhere."""
     network = network_of(finished)
-    torch.nn.init.zeros_(network.get_parameter(f"{network.head_key}.weight"))
-    torch.nn.init.constant_(network.get_parameter(f"{network.head_key}.bias"), -9.0)
+    torch.nn.init.zeros_(network.get_parameter("head.weight"))
+    torch.nn.init.constant_(network.get_parameter("head.bias"), -9.0)
     target.mkdir()
     torch.save(network.state_dict(), target / "model.pt")
     return target

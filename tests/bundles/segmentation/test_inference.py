@@ -36,7 +36,7 @@ def models(small_scan: nibabel.Nifti1Image, finished_liver: Path, tmp_path_facto
     image = (torch.as_tensor(small_scan.get_fdata()).clamp(-1000, 1000).float() + 1000) / 2000
     with torch.no_grad():
         middle = network(image[None, None, :16, :16, 4:12]).median()
-        network.get_parameter(f"{network.head_key}.bias").sub_(middle)
+        network.get_parameter("head.bias").sub_(middle)
     folder = tmp_path_factory.mktemp("models")
     torch.save(network.state_dict(), folder / "model.pt")
     return folder
