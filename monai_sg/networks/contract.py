@@ -68,16 +68,31 @@ class Network(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return the class (``_target_``) and the arguments it was made with, as they stand in ``model.json``."""
 
-    # What every `torch.nn.Module` has.
-    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...  # noqa: D102
-    def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...  # noqa: D102
-    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...  # noqa: D102
-    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
-    def get_submodule(self, target: str) -> nn.Module: ...  # noqa: D102
-    def to(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
-    def train(self, mode: bool = True) -> Any: ...  # noqa: D102
+    # What follows, every `torch.nn.Module` has.
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of an image ``(B, C, *spatial)``."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return all parameters."""
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Return all parameters with their names."""
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
+        """Return all modules with their names, outer ones first."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all tensors by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Copy tensors by name."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Move to a device or a memory format."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch between training and evaluation."""
 
 
 class DecodingNetwork(Network, Protocol):
