@@ -17,7 +17,9 @@ from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
 from ..utils.distributed import rank
+from .labels import SOURCE, UNORIENTED
 from .readers.channels import joined_channels, read_on_one_grid
+from .readers.formats import UnusableImageError
 from .readers.reading import StoredImage
 from .records import SPLITS, Datalist, Record
 from .splits import nested_subset
@@ -31,7 +33,7 @@ def image_records(datalist: Datalist, dataset_dir: str | Path) -> list[Record]:
     ``image`` is an absolute path, or a list of them where channels have files of their own.
     """
     folder = Path(dataset_dir).absolute()
-    return [_with_image(record, folder, ("id", "series")) for record in datalist.records]
+    return [_with_image(record, folder, ("id", "series", "unoriented")) for record in datalist.records]
 
 
 def labelled_records(
@@ -68,7 +70,7 @@ def labelled_records(
     folder = Path(dataset_dir).absolute()
     return [
         {
-            **_with_image(record, folder, ("id", "patient", "series")),
+            **_with_image(record, folder, ("id", "patient", "series", "unoriented")),
             "label": str(folder / record["label"]) if isinstance(record["label"], str) else record["label"],
         }
         for record in records
@@ -119,11 +121,13 @@ class RecordReader(ImageReader):
     Args:
         series: see `read_image`.
         is_label: see `read_image`.
+        unoriented: see `read_image`.
     """
 
-    def __init__(self, series: str | None = None, is_label: bool = False) -> None:
+    def __init__(self, series: str | None = None, is_label: bool = False, unoriented: bool = False) -> None:
         self.series = series
         self.is_label = is_label
+        self.unoriented = unoriented
 
     def verify_suffix(self, filename: Any) -> bool:
         """Say that any file may be tried; one of an unknown format is named when it is read."""
@@ -136,7 +140,10 @@ class RecordReader(ImageReader):
             UnusableImageError: one cannot be used, or they are not on one grid.
         """
         paths = [Path(path) for path in ensure_tuple(data)]
-        return joined_channels(read_on_one_grid(paths, self.series, self.is_label))
+        try:
+            return joined_channels(read_on_one_grid(paths, self.series, self.is_label, self.unoriented))
+        except UnusableImageError as error:
+            raise UnusableImageError(str(error), str(paths[0]) if self.is_label else "") from error
 
     def get_data(self, img: StoredImage) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the values and what MONAI's transforms know of an image."""
@@ -148,7 +155,9 @@ class RecordReader(ImageReader):
             MetaKeys.SPATIAL_SHAPE: np.asarray(img.values.shape[: img.num_axes]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: -1 if has_channels else float("nan"),
         }
-        return img.values, meta
+        if img.unoriented:
+            meta[UNORIENTED] = img.unoriented
+        return img.values.astype(np.float32, copy=False), meta
 
 
 class LoadRecordd(LoadImaged):
@@ -164,11 +173,16 @@ class LoadRecordd(LoadImaged):
         item = dict(data)
         for key, meta_key, postfix in self.key_iterator(item, self.meta_keys, self.meta_key_postfix):
             path = item[key]
-            own = reader or RecordReader(item.get("series"), is_label=key == CommonKeys.LABEL)
+            is_label = key == CommonKeys.LABEL
+            own = reader or RecordReader(item.get("series"), is_label, bool(item.get("unoriented")))
             loaded = self._loader(path, own)
             image = loaded if self._loader.image_only else loaded[0]
-            if "id" in item and isinstance(image, MetaTensor):
-                image.meta[ImageMetaKey.FILENAME_OR_OBJ] = file_name(item["id"])
+            if isinstance(image, MetaTensor):
+                image.meta[SOURCE] = str(path)
+                if item.get("unoriented"):  # accepted, so a label without orientation fits it
+                    image.meta.pop(UNORIENTED, None)
+                if "id" in item:
+                    image.meta[ImageMetaKey.FILENAME_OR_OBJ] = file_name(item["id"])
             if not self._loader.image_only:
                 item[meta_key or f"{key}_{postfix}"] = loaded[1]
             item[key] = image

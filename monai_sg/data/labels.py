@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from monai.config.type_definitions import KeysCollection
 from monai.data.meta_tensor import MetaTensor
-from monai.data.utils import to_affine_nd
 from monai.transforms.transform import MapTransform
+from monai.utils.enums import MetaKeys
 from monai.utils.type_conversion import convert_to_dst_type
-from torch import Tensor
 
+from .label_values import check_known, first_values, is_among, whole_values
 from .readers.formats import UnusableImageError
+from .readers.placement import turn_onto_image
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE_MM = 1e-2
-MAX_NAMED = 5
 MAX_HELD = 20
 LABEL_VALUES = "label_values"
+SOURCE, UNORIENTED = "source", "unoriented"
+"""In the metadata of what `LoadRecordd` reads: the path, and why position and direction are not known."""
 
 
 class PrepareLabeld(MapTransform):
@@ -39,9 +39,9 @@ class PrepareLabeld(MapTransform):
         foreground: values that count as the object.
         known_labels: all values that may occur; ``None`` for any whole number.
         image_key: key of the image that the labels belong to.
-        match_affine: refuse a label whose affine differs from the image's, that is, places a corner voxel more than
-            0.01 mm away. ``False`` lays such a label on the image voxel by voxel, with a warning, for data sets known
-            to have right voxels under wrong headers.
+        match_affine: refuse a label that lies elsewhere than its image (`turn_onto_image`); one that only has its axes
+            in another order or direction is turned. ``False`` lays such a label on the image voxel by voxel, with a
+            warning, for data sets known to have right voxels under wrong headers.
         allow_missing_keys: pass data without label, as in inference.
 
     Raises:
@@ -74,81 +74,48 @@ class PrepareLabeld(MapTransform):
         result = dict(data)
         for key in self.key_iterator(result):
             label: MetaTensor = result[key]
-            name = data.get("id") or label.meta.get("filename_or_obj", "A label")
-            affine = self._affine(label, data[self.image_key], name)
-            self._check_values(label.as_tensor())
-            mask = _is_among(label.as_tensor(), self.foreground)
-            prepared, *_ = convert_to_dst_type(mask, dst=label, dtype=torch.uint8)
-            prepared.affine = affine
-            if not mask.any():
-                held = _first_values(label.as_tensor(), MAX_HELD)
-                logger.warning(
-                    f"{name}: no voxel of the label has a value of {list(self.foreground)}; it holds {held}."
-                )
-                prepared.meta = {**prepared.meta, LABEL_VALUES: held}
-            result[key] = prepared
+            path = str(label.meta.get(SOURCE) or label.meta.get("filename_or_obj", "A label"))
+            try:
+                result[key] = self._prepared(label, data[self.image_key], str(data.get("id") or path))
+            except UnusableImageError as error:
+                raise UnusableImageError(str(error), path if SOURCE in label.meta else "") from error
         return result
 
-    def _affine(self, label: MetaTensor, image: MetaTensor, name: str) -> Tensor:
-        """Return the affine of the label, once it is known to lie on the image."""
+    def _prepared(self, label: MetaTensor, image: MetaTensor, name: str) -> MetaTensor:
+        """Return the label as 0 and 1, on the voxels of its image."""
+        label = self._placed(label, image, name)
+        values = whole_values(label.as_tensor())
+        if self.known_labels is not None:
+            check_known(values, self.known_labels)
+        mask = is_among(values, self.foreground)
+        prepared, *_ = convert_to_dst_type(mask, dst=label, dtype=torch.uint8)
+        if not mask.any():
+            held = first_values(values, MAX_HELD)
+            logger.warning(f"{name}: no voxel of the label has a value of {list(self.foreground)}; it holds {held}.")
+            prepared.meta = {**prepared.meta, LABEL_VALUES: held}
+        return prepared
+
+    def _placed(self, label: MetaTensor, image: MetaTensor, name: str) -> MetaTensor:
+        """Return the label with its axes turned as those of the image, once it is known to lie on it."""
         if label.shape[0] != 1:
             raise UnusableImageError(f"has {label.shape[0]} channels; a label map has one")
-        if label.shape[1:] != image.shape[1:]:
-            raise UnusableImageError(
-                f"has shape {tuple(label.shape[1:])}, but its image has {tuple(image.shape[1:])}; "
-                "draw or resample it on the grid of the image"
-            )
-        distance = _corner_distance(label, image)
-        if distance <= TOLERANCE_MM:
-            return label.affine
-        text = f"has another position or orientation than its image (corners are up to {distance:.2f} mm apart)"
-        if self.match_affine:
-            raise UnusableImageError(
-                f"{text}; resample it to the image, or set match_affine to false if the voxels fit and only the header "
-                "is wrong"
-            )
-        logger.warning(f"{name}: the label {text}; its voxels are taken to lie on those of the image.")
-        return image.affine
-
-    def _check_values(self, label: Tensor) -> None:
-        """Raise unless all values are whole and known."""
-        if not all(math.isfinite(value) for value in torch.aminmax(label)):  # NaN anywhere is the minimum
-            raise UnusableImageError("holds NaN or infinite values; a label map holds whole numbers")
-        if label.is_floating_point() and (broken := label != label.round()).any():
-            raise UnusableImageError(
-                f"holds the label values {_first_values(label[broken])}, which are not whole; was it interpolated? "
-                "Resample label maps with nearest neighbour"
-            )
-        if self.known_labels is None:
-            return
-        unseen = label[~_is_among(label, self.known_labels)]
-        if unseen.numel():
-            raise UnusableImageError(
-                f"holds the label values {_first_values(unseen)}, which are none of {list(self.known_labels)}; correct "
-                "the label map, or name the values in known_labels"
-            )
+        affines = [np.asarray(each.affine, dtype=float) for each in (label, image)]
+        try:
+            if unoriented := label.meta.get(UNORIENTED):
+                raise UnusableImageError(f"{unoriented}; give it the header of its image")
+            turn = turn_onto_image(label.shape[1:], affines[0], image.shape[1:], affines[1])
+        except UnusableImageError as error:
+            if self.match_affine or label.shape[1:] != image.shape[1:]:
+                raise
+            logger.warning(f"{name}: the label {error}. Its voxels are taken to lie on those of the image.")
+            return MetaTensor(label.as_tensor(), affine=image.affine, meta=_without_affine(label))
+        if not turn.is_needed:
+            return label
+        logger.info(f"{name}: the axes of the label are turned to those of the image, which shows the same place.")
+        values = label.as_tensor().permute(0, *(1 + axis for axis in turn.order))
+        values = values.flip([1 + axis for axis in turn.flipped]) if turn.flipped else values
+        return MetaTensor(values.contiguous(), affine=image.affine, meta=_without_affine(label))
 
 
-def _is_among(label: Tensor, values: Sequence[int]) -> Tensor:
-    """Return where the label has one of the values, compared in its own type, which takes the least memory."""
-    limits = torch.finfo(label.dtype) if label.is_floating_point() else torch.iinfo(label.dtype)
-    held = [value for value in values if limits.min <= value <= limits.max]
-    return torch.isin(label, torch.tensor(held, dtype=label.dtype, device=label.device))
-
-
-def _first_values(values: Tensor, number: int = MAX_NAMED) -> list[float]:
-    """Return the smallest different values, whole ones as integers."""
-    found = torch.unique(values)[:number].tolist()
-    return [int(value) if value == int(value) else round(value, 4) for value in found]
-
-
-def _corner_distance(label: MetaTensor, image: MetaTensor) -> float:
-    """Return how far in mm the affines of label and image place the same corner voxel apart, at most."""
-    sizes = label.shape[1:]
-    corners = torch.tensor(
-        [[*corner, 1] for corner in product(*((0, size - 1) for size in sizes))], dtype=torch.float64
-    )
-    first, second = (
-        to_affine_nd(len(sizes), affine).to(torch.float64).cpu() for affine in (label.affine, image.affine)
-    )
-    return float(torch.linalg.vector_norm(((first - second) @ corners.T)[:-1], dim=0).max())
+def _without_affine(label: MetaTensor) -> dict[str, Any]:
+    return {key: value for key, value in label.meta.items() if key != MetaKeys.AFFINE}

@@ -205,8 +205,8 @@ def _plain(value: Any) -> Any:
 
 def why_unusable(error: BaseException) -> str:
     """Return why a record cannot be prepared, from the error that a chain of transforms wrapped."""
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and not isinstance(error, UnusableImageError):
         error = error.__cause__
     if isinstance(error, UnusableImageError):
-        return str(error)
+        return f"has the label map {error.path}, which {error}" if error.path else str(error)
     return f"cannot be prepared ({type(error).__name__}: {first_line(error)})"

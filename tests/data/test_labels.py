@@ -93,29 +93,63 @@ def test_another_shape(num_channels: int) -> None:
         _prepare(MetaTensor(torch.zeros(3, 2, 3), affine=AFFINE), image)
 
 
-def test_another_affine() -> None:
-    values = torch.ones(5, 4, 3)
-    shifted, flipped, stretched = AFFINE.clone(), AFFINE.clone(), AFFINE.clone()
-    shifted[2, 3] = 0.02
-    flipped[0, 0], flipped[0, 3] = -2.0, 8.0
-    stretched[1, 1] = 3.01
-    for affine, distance in ((shifted, "0.02"), (flipped, "8.00"), (stretched, "0.03")):
-        with pytest.raises(
-            UnusableImageError, match=rf"^has another position .* up to {distance} mm apart\); resample"
-        ):
-            _prepare(_tensor(values, affine))
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ((2, 3), 4.0, r"^has another position or orientation than its image .* up to 4\.00 mm apart\); resample"),
+        ((0, 3), 0.05, "^has another position"),
+        (
+            (1, 1),
+            3.1,
+            r"^lies on another grid than its image: voxels of 2 x 3\.1 x 4 mm, those of the image",
+        ),
+        ((0, 0), -2.0, r"^has another position .* axis 1 runs the other way in its header"),
+    ],
+)
+def test_another_place(place: tuple[int, int], value: float, reason: str) -> None:
+    affine = AFFINE.clone()
+    affine[place] = value
+    with pytest.raises(UnusableImageError, match=reason):
+        _prepare(_tensor(torch.ones(5, 4, 3), affine))
 
 
-def test_rounded_affines_are_the_same() -> None:
-    shifted = AFFINE.clone()
-    shifted[2, 3] = 0.009
-    assert torch.equal(_prepare(_tensor(torch.ones(5, 4, 3), shifted)).affine, shifted)
+@pytest.mark.parametrize("size", [8, 512])
+def test_what_formats_round_is_the_same_place(size: int) -> None:
+    turned = AFFINE.clone()
+    turned[0, 1], turned[1, 0] = 3e-4, -2e-4
+    turned[2, 3] = 0.03
+    label = _tensor(torch.ones(size, size, 3), turned)
+    assert torch.equal(_prepare(label).affine, turned)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("flipped", [(), (0,), (0, 2)])
+def test_a_label_with_other_axes_on_the_same_place_is_turned(order: tuple[int, ...], flipped: tuple[int, ...]) -> None:
+    values = torch.zeros(5, 4, 3)
+    values[1, 0, 2] = values[4, 3, 0] = 1
+    image = _tensor(torch.zeros(5, 4, 3))
+    affine = AFFINE.numpy()[:, [*order, 3]].copy()
+    turned = values.permute(order)
+    for axis in flipped:
+        affine[:3, 3] += affine[:3, axis] * (turned.shape[axis] - 1)
+        affine[:3, axis] *= -1
+        turned = turned.flip(axis)
+    prepared = _prepare(_tensor(turned, torch.from_numpy(affine)), image)
+    assert torch.equal(prepared[0].as_tensor().float(), values)
+    assert torch.equal(prepared.affine, AFFINE)
+
+
+def test_a_label_of_a_picture_is_turned_too() -> None:
+    values = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    flipped = MetaTensor(values.flip(0)[None], affine=torch.tensor([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]))
+    image = MetaTensor(torch.zeros(1, 2, 3), affine=torch.eye(3))
+    assert torch.equal(_prepare(flipped, image)[0].as_tensor().float(), values)
 
 
 def test_a_wrong_header_can_be_overruled(caplog: pytest.LogCaptureFixture) -> None:
     prepared = _prepare(_tensor(VALUES[..., None], -AFFINE), match_affine=False)
     assert torch.equal(prepared.affine, AFFINE)
-    assert "labels/a.nii.gz: the label has another position or orientation than its image" in caplog.text
+    assert "labels/a.nii.gz: the label has another position than its image" in caplog.text
 
 
 def test_affines_of_pictures() -> None:

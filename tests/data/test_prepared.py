@@ -125,11 +125,11 @@ def test_slices_and_voxels_beside_a_header_count(tmp_path: Path, record: Any) ->
     folder.mkdir()
     for name in ("1.png", "2.png"):
         (folder / name).write_bytes(b"a")
-    (tmp_path / "a.mhd").write_text("header")
-    (tmp_path / "a.raw").write_bytes(b"a")
+    (tmp_path / "a.mhd").write_text("NDims = 3\nElementDataFile = voxels of a.bin\n")
+    (tmp_path / "voxels of a.bin").write_bytes(b"a")
     data = [{"image": str(folder), "series": "*.png"}, {"image": str(tmp_path / "a.mhd"), "patient": "A/1"}]
     steps = Compose([Counted("image"), Lambdad("image", black)])
-    for changed in (None, folder / "2.png", tmp_path / "a.raw"):
+    for changed in (None, folder / "2.png", tmp_path / "voxels of a.bin"):
         if changed:
             os.utime(changed, (0, 0))
         dataset(tmp_path, data, steps)

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..intensity import MODES, intensity_window
 from ..readers.formats import UnusableImageError
-from ..readers.volumes import Volume, header_of, read_channels
+from ..readers.reading import header_of
+from ..readers.volumes import Volume, read_channels
 from ..records import Record, images_of
 from .anatomy import find_boxes
 from .filling import CacheFiller
@@ -56,7 +57,7 @@ class ImageFiller(CacheFiller[CacheEntry]):
     def make(self, key: str, record: Record) -> tuple[np.ndarray, CacheEntry]:
         """Read all channels; return them in one array of integers, channels first where there are several."""
         sources = [self.dataset_dir / path for path in images_of(record)]
-        volumes = read_channels(sources, record.get("series"), self.spacing)
+        volumes = read_channels(sources, record.get("series"), self.spacing, bool(record.get("unoriented")))
         body_box, lung_box = _boxes(volumes)
         array = volumes[0].array if len(volumes) == 1 else np.stack([volume.array for volume in volumes])
         entry = CacheEntry(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ...utils.files import read_json, write_json
-from ..readers.formats import SPACING_FILE, companions
+from ..readers.files import companions
+from ..readers.formats import SPACING_FILE
 from ..readers.stacks import is_pattern, slices_of
 from ..records import images_of
 
-VERSION = 4
-LABEL_VERSION = 1
+VERSION = 5
+LABEL_VERSION = 2
 
 
 @dataclass(frozen=True)

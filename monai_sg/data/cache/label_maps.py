@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..label_values import whole_values
 from ..readers.formats import UnusableImageError
 from ..readers.reading import read_image
 from ..records import Record
@@ -33,9 +35,9 @@ def labels_on_image(path: str | Path, entry: CacheEntry) -> NDArray[np.int32]:
 def _on_image(path: Path, entry: CacheEntry) -> NDArray[np.int32]:
     """Lay a label map on the voxels of an image; the reason of an error reads well after the path."""
     stored = read_image(path, is_label=True)
-    values = stored.values.astype(np.int32)
-    if stored.values.ndim != stored.num_axes or not np.array_equal(values, stored.values):
-        raise UnusableImageError("holds values that are not whole; a label map holds whole numbers")
+    if stored.values.ndim != stored.num_axes:
+        raise UnusableImageError(f"has {stored.values.shape[-1]} channels; a label map has one")
+    values = whole_values(torch.from_numpy(np.ascontiguousarray(stored.values))).numpy().astype(np.int32)
     axes = len(entry.shape)
     to_map = np.linalg.inv(stored.affine) @ np.asarray(entry.affine)
     labels = ndimage.affine_transform(

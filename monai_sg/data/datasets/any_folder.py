@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
 from ..readers.stacks import is_pattern
-from ..records import Datalist
+from ..records import Datalist, Record
 from ..splits import FRACTIONS, split_by_patient
-from .inspection import Found, Skipped, inspect_files, walk_files, without_spacing
+from .inspection import Found, inspect_files, without_spacing
 from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
+from .walking import Skipped, files_below
 
 logger = logging.getLogger(__name__)
 
@@ -21,13 +22,15 @@ class AnyFolder:
 
     Args:
         spatial_dims: see `scan_folder`.
+        accept_unoriented: see `scan_folder`.
     """
 
     name = "folder of images"
     layout = "images of any known format, in any sub-folders"
 
-    def __init__(self, spatial_dims: int | None = None) -> None:
+    def __init__(self, spatial_dims: int | None = None, accept_unoriented: bool = False) -> None:
         self.spatial_dims = spatial_dims
+        self.accept_unoriented = accept_unoriented
 
     def matches(self, folder: Path) -> bool:
         """Return whether there is a folder."""
@@ -35,7 +38,8 @@ class AnyFolder:
 
     def read(self, folder: Path, seed: int = 0, patient_pattern: str | None = None) -> Datalist:
         """Scan the folder, see `scan_folder`."""
-        return scan_folder(folder, seed, patient_pattern, spatial_dims=self.spatial_dims)
+        dims, accept = self.spatial_dims, self.accept_unoriented
+        return scan_folder(folder, seed, patient_pattern, spatial_dims=dims, accept_unoriented=accept)
 
 
 def scan_folder(
@@ -45,32 +49,32 @@ def scan_folder(
     fractions: Sequence[float] | None = FRACTIONS,
     progress: bool = True,
     spatial_dims: int | None = None,
+    accept_unoriented: bool = False,
 ) -> Datalist:
     r"""Find all images in a folder and its subfolders (links are followed) and split them by patient.
 
     Headers are read, voxels are not. Volumes: NIfTI, MHD, MHA, NRRD, npy, TIFF of several pages, DICOM series, and
     folders of numbered PNG or TIFF slices (`find_stacks`; only if ``spatial_dims`` is 3 or ``spacing.txt`` lies in the
-    folder); pictures: PNG, JPEG, TIFF and DICOM films. A patient is what ``patient_pattern`` finds, else the PatientID
-    of DICOM, else each image counts as its own.
+    folder); pictures: PNG, JPEG, TIFF, DICOM films. A patient is what ``patient_pattern`` finds, else the PatientID.
 
     Args:
         dataset_dir: the folder.
         seed: of the split.
-        patient_pattern: regular expression that finds the patient in an image's relative path (that of a stack ends in
-            its pattern, ``exam/p1_*.png``), with the name in its first group, for example ``r"(LIDC-IDRI-\d+)"``.
+        patient_pattern: finds the patient in an image's relative path (that of a stack ends in its pattern,
+            ``exam/p1_*.png``), with the name in its first group, for example ``r"(LIDC-IDRI-\d+)"``.
         fractions: shares of patients for training, validation and test; ``None`` makes all of them test images.
         progress: show a bar.
         spatial_dims: 2 or 3 to use only such images; ``None`` takes volumes, or pictures where there is no volume.
+        accept_unoriented: use images whose header has no orientation, axes as stored.
 
     Returns:
         the list, images sorted by path, with the reason for each file that was left out.
 
     Raises:
-        FileNotFoundError: the folder does not exist.
-        ValueError: the folder holds no image that can be used.
+        FileNotFoundError, ValueError: the folder does not exist, or holds no image that can be used.
     """
     dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
-    found, skipped = _find(dataset_dir, spatial_dims, progress)
+    found, skipped = _find(dataset_dir, spatial_dims, progress, accept_unoriented)
     records, unknown = _records(found, dataset_dir.resolve().name, patient_pattern)
     splits = {"test": records}
     if fractions is not None:
@@ -89,18 +93,20 @@ def _log_found(dataset_dir: Path, splits: Mapping[str, Sequence[object]], skippe
     )
 
 
-def _find(dataset_dir: Path, spatial_dims: int | None, progress: bool) -> tuple[list[Found], Skipped]:
+def _find(
+    dataset_dir: Path, spatial_dims: int | None, progress: bool, accept_unoriented: bool
+) -> tuple[list[Found], Skipped]:
     """Return the usable images and what was left out; raise if there is nothing to use."""
     if not dataset_dir.is_dir():
         raise FileNotFoundError(
             f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images."
         )
-    paths = sorted(walk_files(dataset_dir))
+    paths, others = files_below(dataset_dir)
     if not paths:
         raise ValueError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
-    found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress)
-    found, others = _of_one_kind(found, spatial_dims)
-    skipped = sorted([*skipped, *others], key=lambda item: item["path"])
+    found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress, accept_unoriented)
+    found, of_other_kind = _of_one_kind(found, spatial_dims)
+    skipped = sorted([*skipped, *others, *of_other_kind], key=lambda item: item["path"])
     if not found:
         reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
         pictures = sum(suffix_of(path) in PICTURES for path in paths)
@@ -136,9 +142,7 @@ def _of_one_kind(found: list[Found], spatial_dims: int | None) -> tuple[list[Fou
     return [item for item in found if item.num_axes == wanted], others
 
 
-def _records(
-    found: list[Found], folder_name: str, patient_pattern: str | None
-) -> tuple[list[dict[str, str]], list[str]]:
+def _records(found: list[Found], folder_name: str, patient_pattern: str | None) -> tuple[list[Record], list[str]]:
     """Return the images with id and patient, and the paths of those whose patient is not known."""
     ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
     pattern = compile_pattern(patient_pattern) if patient_pattern else None
@@ -150,6 +154,7 @@ def _records(
             patient = item.patient
         if not patient:
             unknown.append(str(item.path))
-        record = {"image": str(item.path), "id": name, "patient": patient or name}
-        records.append({**record, "series": item.series} if item.series else record)
+        record: Record = {"image": str(item.path), "id": name, "patient": patient or name}
+        series = {"series": item.series} if item.series else {}
+        records.append({**record, **series, **({"unoriented": True} if item.unoriented else {})})
     return records, unknown

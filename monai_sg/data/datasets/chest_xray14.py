@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from ...utils.errors import AbsentError, UserError
 from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
-from .inspection import Skipped, walk_files
 from .pairs import log_skipped
+from .walking import Skipped, walk_files
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from ...utils.errors import UserError
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
-from .inspection import Skipped, walk_files
 from .naming import compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
 from .pairs import log_skipped
+from .walking import Skipped, walk_files
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist
 from ..splits import split_by_patient
-from .inspection import walk_files
 from .naming import compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
 from .pairs import Pair, log_skipped, pair_by_name, usable_pairs
+from .walking import walk_files
 
 logger = logging.getLogger(__name__)
 

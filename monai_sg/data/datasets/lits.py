@@ -7,8 +7,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from ..records import SPLITS, Datalist
-from .inspection import walk_files
 from .pairs import Pair, log_skipped, usable_pairs
+from .walking import walk_files
 
 logger = logging.getLogger(__name__)
 

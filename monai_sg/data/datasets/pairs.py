@@ -8,24 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import nibabel as nib
-import numpy as np
-from PIL import Image
+from typing import NamedTuple
 
 from ...utils.progress import Bar
-from ..readers.formats import (
-    NIFTI,
-    NIFTI_INTENT_LABEL,
-    PICTURES,
-    UnusableImageError,
-    check_shape,
-    first_line,
-    read_header,
-    stem_of,
-    suffix_of,
-)
+from ..readers.files import check_image, open_file
+from ..readers.formats import UnusableImageError, stem_of
+from ..readers.placement import turn_onto_image
 from .naming import label_reason
 
 logger = logging.getLogger(__name__)
@@ -145,31 +133,13 @@ def _reason(dataset_dir: Path, pair: Pair) -> dict[str, str] | None:
     """Return which file of a pair is of no use and why, or ``None``."""
     path = pair.image
     try:
-        shape = read_header(dataset_dir / pair.image).shape
+        image = check_image(open_file(dataset_dir / pair.image))
         path = pair.label
-        label_shape = _label_shape(dataset_dir / pair.label)
+        label = open_file(dataset_dir / pair.label, is_label=True)
+        if label.channels > 1:
+            raise UnusableImageError(f"has {label.channels} channels; a label map has one")
+        if sorted(label.shape) != sorted(image.shape):
+            turn_onto_image(label.shape, label.affine, image.shape, image.affine)
     except UnusableImageError as error:
         return {"path": str(path), "reason": str(error)}
-    if shape == label_shape:
-        return None
-    return {"path": str(pair.image), "reason": f"has shape {shape}, but its label {pair.label} has {label_shape}"}
-
-
-def _label_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape of a label map; `read_header` refuses NIfTI and pictures that are marked as label maps."""
-    suffix = suffix_of(path)
-    try:
-        if suffix in NIFTI:
-            image: Any = nib.load(path)
-            if int(image.header.get("intent_code", 0)) == NIFTI_INTENT_LABEL:
-                np.asarray(image.dataobj[..., -1])  # fails if the file is cut short
-                return check_shape(image.shape)
-        if suffix in PICTURES:
-            with Image.open(path) as picture:
-                if picture.mode in ("1", "P"):
-                    return check_shape(picture.size)
-    except UnusableImageError:
-        raise
-    except Exception as error:  # as in `read_header`
-        raise UnusableImageError(f"cannot be read ({type(error).__name__}: {first_line(error)})") from error
-    return read_header(path).shape
+    return None

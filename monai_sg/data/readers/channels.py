@@ -15,18 +15,22 @@ SAME_PLACE = 0.02
 """Largest distance between the voxels of two channels, in voxels."""
 
 
-def read_on_one_grid(sources: Sequence[Path], series: str | None = None, is_label: bool = False) -> list[StoredImage]:
+def read_on_one_grid(
+    sources: Sequence[Path], series: str | None = None, is_label: bool = False, unoriented: bool = False
+) -> list[StoredImage]:
     """Read the sources of one image, each with one or more channels.
 
     Args:
         sources: files or folders.
         series: see `read_image`; for a single source.
         is_label: see `read_image`.
+        unoriented: see `read_image`.
 
     Raises:
         UnusableImageError: one of them cannot be used, or they are not on one grid.
     """
-    images = [read_image(source, series if len(sources) == 1 else None, is_label) for source in sources]
+    own = series if len(sources) == 1 else None
+    images = [read_image(source, own, is_label, unoriented) for source in sources]
     for source, image in zip(sources[1:], images[1:], strict=True):
         if difference := _difference(images[0], image):
             raise UnusableImageError(
@@ -58,7 +62,7 @@ def joined_channels(images: Sequence[StoredImage]) -> StoredImage:
     first = images[0]
     shape = first.values.shape[: first.num_axes]
     values = np.concatenate([image.values.reshape(*shape, -1) for image in images], axis=-1)
-    return StoredImage(values, first.affine, first.num_axes)
+    return StoredImage(values, first.affine, first.num_axes, first.unoriented)
 
 
 def _difference(first: StoredImage, other: StoredImage) -> str:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from .formats import (
-    MIN_SLICES,
-    SPACING_FILE,
-    TIFF,
-    ImageHeader,
-    UnusableImageError,
-    first_line,
-    further_pages,
-    spacing_in,
-)
+from .formats import SPACING_FILE, TIFF, UnusableImageError, first_line, spacing_in
+from .opened import MIN_SLICES, OpenImage, opened
+from .pictures import grey_values, lps_affine
 
 SLICES = (".png", *TIFF)
 LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
@@ -85,7 +79,7 @@ def find_stacks(
             continue
         stacks[folder, pattern] = None
         try:
-            there = stack_header(dataset_dir / folder, pattern).shape[2]
+            there = open_stack(dataset_dir / folder, pattern).shape[2]
             if there > number:
                 raise UnusableImageError(f"has {there - number} of {there} slices that cannot be used")
             if not declared:
@@ -97,8 +91,8 @@ def find_stacks(
     return stacks
 
 
-def stack_header(folder: Path, pattern: str) -> ImageHeader:
-    """Return shape and spacing of the volume that a stack forms; 1 mm where no ``spacing.txt`` gives it.
+def open_stack(folder: Path, pattern: str, is_label: bool = False) -> OpenImage:
+    """Describe the volume (x, y, slices) that a stack forms; 1 mm where no ``spacing.txt`` gives the spacing.
 
     Raises:
         UnusableImageError: too few pictures, of different size, or with missing or repeated numbers.
@@ -118,7 +112,17 @@ def stack_header(folder: Path, pattern: str) -> ImageHeader:
             sizes.add(picture.size)
     if len(sizes) > 1:
         raise UnusableImageError(f"has pictures of different size, {min(sizes)} and {max(sizes)}")
-    return ImageHeader((*sizes.pop(), len(numbered)), spacing_in(folder) or (1.0, 1.0, 1.0))
+    affine = lps_affine(spacing_in(folder) or (1.0, 1.0, 1.0))
+    files = [path for _, path in numbered]
+    return opened((*sizes.pop(), len(files)), affine, partial(_load, files, is_label), dtype=np.dtype(np.uint8))
+
+
+def _load(files: Sequence[Path], is_label: bool) -> np.ndarray:
+    pages = []
+    for path in files:
+        with Image.open(path) as picture:
+            pages.append(grey_values(picture, is_label))
+    return np.stack(pages).T
 
 
 def _check_neighbours(files: Sequence[Path]) -> None:
@@ -138,42 +142,5 @@ def _check_neighbours(files: Sequence[Path]) -> None:
 
 def _thumbnail(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
-        return np.asarray(Image.fromarray(_grey(picture)).resize(THUMBNAIL, Image.Resampling.BOX))
-
-
-def read_stack(folder: Path, pattern: str, is_label: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Read the slices of a stack as float32 (x, y, slices), with the affine of `lps_affine`; see `to_grey`."""
-    header = stack_header(folder, pattern)
-    pages = []
-    for path in slices_of(folder, pattern):
-        with Image.open(path) as picture:
-            pages.append(_grey(picture, is_label))
-    return np.stack(pages).T, lps_affine(header.spacing)
-
-
-def read_tiff(path: Path, is_label: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Read a TIFF file as float32: (x, y) at 1 mm, or with several pages (x, y, pages) as `read_stack` does."""
-    with Image.open(path) as picture:
-        pages = [_grey(picture, is_label), *(_grey(page, is_label) for page in further_pages(picture))]
-    if len(pages) == 1:
-        return pages[0].T, np.eye(4)
-    return np.stack(pages).T, lps_affine(spacing_in(path.parent) or (1.0, 1.0, 1.0))
-
-
-def lps_affine(spacing: Sequence[float]) -> np.ndarray:
-    """Return the 4x4 affine, voxel to RAS mm, of axial slices as they are shown.
-
-    Columns run towards the patient's left, rows towards the back and slices upwards, as in an axial DICOM series.
-    """
-    return np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
-
-
-def _grey(picture: Image.Image, is_label: bool = False) -> np.ndarray:
-    return np.asarray(to_grey(picture, is_label), dtype=np.float32)
-
-
-def to_grey(picture: Image.Image, is_label: bool = False) -> Image.Image:
-    """Return a picture in a grey mode of its own depth; a label map keeps the indices of its palette, or 0 and 1."""
-    if is_label and picture.mode in ("1", "P"):
-        return picture
-    return picture if picture.mode in ("L", "F", "I") or picture.mode.startswith("I;16") else picture.convert("L")
+        grey = Image.fromarray(grey_values(picture).astype(np.float32))
+        return np.asarray(grey.resize(THUMBNAIL, Image.Resampling.BOX))

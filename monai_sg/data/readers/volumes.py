@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import nibabel as nib
 import numpy as np
 import torch
 from monai.data.meta_tensor import MetaTensor
-from monai.transforms.spatial.array import Orientation, Spacing
+from monai.transforms.spatial.array import Spacing
 
 from ..intensity import HU_AIR
 from .channels import read_on_one_grid, split_channels
-from .dicom import check_series, is_dicom, read_slice, slices_of_series
-from .formats import SUFFIXES, ImageHeader, UnusableImageError, read_header, suffix_of
-from .stacks import is_pattern, stack_header
+from .formats import UnusableImageError
 
 UINT16_MAX = 65535
 PIECE = 1 << 20
@@ -41,7 +40,9 @@ class Volume:
         return float(self.array.min()) * self.scale + self.offset
 
 
-def read_volume(source: Path, series: str | None = None, spacing: Sequence[float] | None = None) -> Volume:
+def read_volume(
+    source: Path, series: str | None = None, spacing: Sequence[float] | None = None, unoriented: bool = False
+) -> Volume:
     """Read one image and bring it to canonical form.
 
     Volumes are turned (axes permuted and flipped) to RAS; only slices of a tilted gantry are interpolated, within
@@ -54,19 +55,23 @@ def read_volume(source: Path, series: str | None = None, spacing: Sequence[float
         source: an image file, or a folder of DICOM files or pictures.
         series: see `read_image`.
         spacing: mm per axis to resample to (linear); native spacing if ``None``.
+        unoriented: see `read_image`.
 
     Raises:
         UnusableImageError: the image has a single value (at that spacing), mostly NaN, several channels, or a shape
             that is neither 2D nor 3D.
     """
-    channels = read_channels([source], series, spacing)
+    channels = read_channels([source], series, spacing, unoriented)
     if len(channels) > 1:
         raise UnusableImageError(f"has {len(channels)} channels; store each as an image of its own")
     return channels[0]
 
 
 def read_channels(
-    sources: Sequence[Path], series: str | None = None, spacing: Sequence[float] | None = None
+    sources: Sequence[Path],
+    series: str | None = None,
+    spacing: Sequence[float] | None = None,
+    unoriented: bool = False,
 ) -> list[Volume]:
     """Read an image of one or more channels and bring each to canonical form, see `read_volume`.
 
@@ -74,6 +79,7 @@ def read_channels(
         sources: one file or folder with all channels, or several that hold the channels in this order.
         series: see `read_image`; for a single source.
         spacing: see `read_volume`.
+        unoriented: see `read_image`.
 
     Returns:
         a volume per channel, all on the same grid.
@@ -81,7 +87,7 @@ def read_channels(
     Raises:
         UnusableImageError: as `read_volume`, or the sources are not on one grid.
     """
-    images = read_on_one_grid(sources, series)
+    images = read_on_one_grid(sources, series, unoriented=unoriented)
     return [_canonical(values, image.affine, spacing) for image in images for values in split_channels(image)]
 
 
@@ -89,8 +95,9 @@ def _canonical(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float] 
     """Turn, resample and store one channel."""
     whole = _is_whole(values)
     if values.ndim == 3:
-        turned = cast(MetaTensor, Orientation(axcodes="RAS", labels=None)(_meta_tensor(values, affine)))
-        values, affine = np.asarray(turned[0]), np.asarray(turned.affine)
+        turn = nib.io_orientation(affine)
+        affine = affine @ nib.orientations.inv_ornt_aff(turn, values.shape)
+        values = nib.apply_orientation(values, turn)
     if spacing is not None:
         values, affine = _resample(values, affine, spacing)
         _check_contrast(np.rint(values) if whole else values, spacing)
@@ -99,32 +106,14 @@ def _canonical(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float] 
     return Volume(array, affine, tuple(round(float(value), 6) for value in distances), scale, offset)
 
 
-def header_of(source: Path, series: str | None = None) -> ImageHeader:
-    """Return shape and spacing of an image as stored, from headers only.
-
-    Args:
-        source: as in `read_volume`.
-        series: as in `read_volume`.
-
-    Raises:
-        UnusableImageError: the image cannot be used, with the reason.
-    """
-    if source.is_dir() and is_pattern(series):
-        return stack_header(source, series or "")
-    if source.is_dir():
-        return check_series(slices_of_series(source, series or ""))
-    if suffix_of(source) not in SUFFIXES and is_dicom(source):
-        film = read_slice(source)
-        return ImageHeader(film.shape, film.spacing or (1.0, 1.0))
-    return read_header(source)
-
-
 def _meta_tensor(values: np.ndarray, affine: np.ndarray) -> MetaTensor:
-    return MetaTensor(torch.from_numpy(values)[None], affine=torch.from_numpy(affine))
+    return MetaTensor(torch.from_numpy(np.array(values, dtype=np.float32))[None], affine=torch.from_numpy(affine))
 
 
 def _is_whole(values: np.ndarray) -> bool:
     """Return whether all values are whole numbers, looked at in pieces in the order of memory."""
+    if values.dtype.kind in "iu":
+        return True
     line = values.ravel(order="K")
     pieces = (line[start : start + PIECE] for start in range(0, line.size, PIECE))
     return all(np.array_equal(piece, np.rint(piece)) for piece in pieces)
@@ -155,11 +144,11 @@ def quantise(values: np.ndarray, whole: bool) -> tuple[np.ndarray, float, float]
     """Choose the stored type of an image.
 
     Whole numbers are kept exactly: uint8 up to 255, else int16, else uint16. Values that look like HU (down to -500 or
-    below, within int16) are rounded to int16 even when they are not whole, so that a resampled CT stays in HU. All
-    else is spread over uint16: ``value = stored * scale + offset``.
+    below) are rounded to whole numbers even when they are not, so that a resampled CT stays in HU; where metal leaves
+    16 bits they are int32. All else is spread over uint16: ``value = stored * scale + offset``.
 
     Args:
-        values: 2D or 3D float32 array.
+        values: 2D or 3D array.
         whole: whether the image as read held whole numbers only.
 
     Returns:
@@ -168,9 +157,19 @@ def quantise(values: np.ndarray, whole: bool) -> tuple[np.ndarray, float, float]
     low, high = float(values.min()), float(values.max())
     like_hu = low <= HU_AIR and high - low > 2 * abs(HU_AIR)
     if whole or like_hu:
-        for dtype in (np.uint8, np.int16, np.uint16):
+        for dtype in (np.uint8, np.int16, np.uint16, *((np.int32,) if like_hu else ())):
             if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-                return np.ascontiguousarray(np.rint(values).astype(dtype)), 1.0, 0.0
+                return _stored(values, dtype, 1.0, 0.0), 1.0, 0.0
     scale = (high - low) / UINT16_MAX
-    stored = np.rint((values.astype(np.float64) - low) / scale).clip(0, UINT16_MAX)
-    return np.ascontiguousarray(stored.astype(np.uint16)), scale, low
+    return _stored(values, np.uint16, scale, low), scale, low
+
+
+def _stored(values: np.ndarray, dtype: type[np.integer[Any]], scale: float, offset: float) -> np.ndarray:
+    """Return values as integers, in the order of C, made slab by slab so that little memory is used."""
+    stored = np.empty(values.shape, dtype)
+    limits = np.iinfo(dtype)
+    for index, slab in enumerate(values):
+        if slab.dtype.kind == "f" or scale != 1:
+            slab = np.rint((slab.astype(np.float64) - offset) / scale).clip(limits.min, limits.max)
+        stored[index] = slab
+    return stored

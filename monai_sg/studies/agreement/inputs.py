@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ...data.cache.volume_cache import VolumeCache
-from ...data.datasets.inspection import walk_files
 from ...data.datasets.pairs import pair_by_name
+from ...data.datasets.walking import walk_files
 from ...data.readers.formats import SUFFIXES, suffix_of
 from ...data.records import Datalist
 from ...discovery.embed import embed

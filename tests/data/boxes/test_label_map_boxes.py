@@ -71,7 +71,7 @@ def test_foreground_boxes_have_an_organ_in_the_middle_and_background_boxes_have_
         assert bool((central > 150).any()) == bool(item["label"])
         assert central.max() > 0, "the middle of a box is in the body"
     assert "labels/case2.nii.gz has no foreground that lies on its image" in caplog.text
-    assert "labels/case3.nii.gz cannot be used" in caplog.text
+    assert "labels/case3.nii.gz is not a NIfTI file" in caplog.text
 
 
 def test_the_boxes_of_an_image_depend_on_seed_and_id_only(folder: Path, datalist: Datalist) -> None:

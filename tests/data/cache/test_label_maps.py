@@ -39,7 +39,7 @@ def test_labels_are_laid_on_the_voxels_of_the_image(tmp_path: Path) -> None:
 def test_a_map_of_fractions_is_refused(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(np.linspace(0, 1, 512, dtype=np.float32).reshape(8, 8, 8), np.eye(4))
     nibabel.save(image, tmp_path / "a.nii")
-    with pytest.raises(UnusableImageError, match=r"The label map .*a\.nii holds values that are not whole"):
+    with pytest.raises(UnusableImageError, match=r"label map .*a\.nii holds the label values .* which are not whole"):
         labels_on_image(tmp_path / "a.nii", entry_of((8, 8, 8), np.eye(4)))
 
 
@@ -109,7 +109,10 @@ def test_a_label_map_that_cannot_be_used_is_named_and_its_image_stays(
     cache = _open(tmp_path, datalist)
     assert (cache.ids, cache.has_label("a")) == (["a", "b"], False)
     assert "a_label.nii" in caplog.text
-    assert "holds values that are not whole; a label map holds whole numbers; it is left out." in caplog.text
+    assert (
+        "which are not whole; was it interpolated? Resample label maps with nearest neighbour; it is left out."
+        in caplog.text
+    )
 
 
 def test_a_label_map_beside_its_image_in_space_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

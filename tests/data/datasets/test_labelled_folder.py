@@ -68,7 +68,8 @@ def test_files_left_out_are_counted_and_the_first_is_named(tmp_path: Path, caplo
     assert skipped == {
         "images/b.nii.gz": "has no label of the same name in labels",
         "labels/c.nii.gz": "has no image of the same name in images",
-        "images/d.nii.gz": "has shape (12, 10, 9), but its label labels/d.nii.gz has (12, 11, 9)",
+        "labels/d.nii.gz": "has shape (12, 11, 9), but its image has (12, 10, 9); draw or resample it on the grid of "
+        "the image, by nearest neighbour",
     }
     assert "4 files were left out; the first is images/b.nii.gz, which has no label of the same name" in caplog.text
 

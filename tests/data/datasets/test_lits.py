@@ -62,7 +62,8 @@ def test_files_left_out_have_a_reason(tmp_path: Path, caplog: pytest.LogCaptureF
         "segmentation-4.nii": "has no image: volume-4.nii is missing",
         "test-volume-1.nii": "is a test volume of the challenge, without a label",
         "volume-130.nii": "is in no split, which holds the scans 0 to 129",
-        "volume-5.nii": "has shape (12, 10, 9), but its label segmentation-5.nii has (12, 10, 10)",
+        "segmentation-5.nii": "has shape (12, 10, 10), but its image has (12, 10, 9); draw or resample it on the grid "
+        "of the image, by nearest neighbour",
         "volume-1.nii": "is volume 1 again; again/volume-1.nii is used",
     }
     assert "6 files were left out; the first is segmentation-4.nii, which has no image" in caplog.text

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from monai_sg.data.readers.shear import straighten
-from monai_sg.data.readers.volumes import header_of, read_volume
+from monai_sg.data.readers.reading import header_of
+from monai_sg.data.readers.shear import straight_grid, straighten
+from monai_sg.data.readers.volumes import read_volume
 from tests.data.conftest import WriteSeries
 
 RADIUS = 30.0
@@ -41,8 +42,9 @@ def test_drift_of_less_than_a_pixel_is_not_interpolated() -> None:
     values = np.random.default_rng(0).normal(size=(6, 5, 9)).astype(np.float32)
     affine = np.diag([2.0, 3.0, 4.0, 1.0])
     affine[1, 2] = 0.3
-    straight, turned = straighten(values, affine)
-    assert straight is values
+    assert straighten(values, affine) is values
+    shape, turned = straight_grid(values.shape, affine)
+    assert shape == values.shape
     np.testing.assert_allclose(turned, np.diag([2.0, 3.0, 4.0, 1.0]))
 
 
@@ -50,8 +52,9 @@ def test_whole_pixels_are_moved_unchanged_and_the_grid_grows() -> None:
     values = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
     affine = np.diag([2.0, 3.0, 4.0, 1.0])
     affine[:2, 2] = [-2.0, 6.0]  # one column back, two rows on
-    straight, turned = straighten(values, affine)
-    assert straight.shape == (6, 9, 3)
+    straight = straighten(values, affine)
+    shape, turned = straight_grid(values.shape, affine)
+    assert straight.shape == shape == (6, 9, 3)
     for index in range(3):
         np.testing.assert_allclose(
             straight[2 - index : 6 - index, 2 * index : 2 * index + 5, index], values[..., index]
