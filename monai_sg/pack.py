@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
+from .bundles.packed import self_contained
 from .utils.bundle_folders import bundle_root
 from .utils.files import read_json, sha256_of, write_atomic
 from .utils.imports import file_of, import_closure
@@ -22,6 +23,7 @@ PACKAGE = Path(__file__).parent
 STAYS = {"studies", "reports", "commands", "bundles", "pack", "__main__"}
 # By default scans and results lie in the bundle too, and those of patients must not travel: only these parts do.
 PARTS = ("LICENSE", "large_files.yml", "configs", "docs", "models/model.json", "models/model.pt")
+PACKED = "packed_"
 MADE_AGAIN = {"LICENSE", "large_files.yml", "configs", "docs", "scripts"}
 TEXTS = {".json", ".yaml", ".yml", ".conf", ".md", ".txt"}
 METADATA = Path("configs", "metadata.json")
@@ -36,7 +38,8 @@ _ALONE = re.compile(r"(?<![\w.])monai_sg\b")
 def pack(name: str, *, output: str = "dist") -> str:
     """Write a bundle as a folder and as a zip, neither of which needs an installed monai_sg.
 
-    Where weights are packed, the configs get the settings that ``model.json`` says they were made with.
+    Where weights are packed, the configs get the settings that ``model.json`` says they were made with. Where a config
+    has an overlay ``packed_<config>`` beside it, what is packed is the config with this overlay, see `self_contained`.
 
     Args:
         name: a bundle of this package; with a slash in it, the folder of any bundle.
@@ -118,11 +121,14 @@ def _files_below(path: Path, root: Path) -> Iterator[Path]:
 def _fill(fresh: Path, root: Path, files: list[Path]) -> list[str]:
     """Write the packed bundle to ``fresh`` and return the modules copied."""
     names: dict[str, str] = {}
+    replaced = {file.with_name(f"{PACKED}{file.name}") for file in files} & set(files)
     settings = settings_of(root / "models" / "model.pt") if WEIGHTS in files else {}
-    for file in files:
+    for file in sorted(set(files) - replaced):
         (fresh / file).parent.mkdir(parents=True, exist_ok=True)
         if file.parts[0] in {"configs", "docs"} and file.suffix in TEXTS:
             text = (root / file).read_bytes().decode()
+            if (overlay := file.with_name(f"{PACKED}{file.name}")) in replaced:
+                text = json_text(self_contained(json.loads(text), read_json(root / overlay)))
             if file.suffix == ".json" and file != METADATA:
                 text = with_settings(text, settings)
             names |= {name: str(file) for name in _NAME.findall(text) if name not in names}

@@ -95,11 +95,11 @@ def _check_overlay(source: Source, name: str, overlay: Config, targets: Mapping[
                 raise ValueError(f"{source.path(name)} sets {key!r}, an id that {target} lacks.")
 
 
-def _references(value: Any) -> Iterator[str]:
+def references(value: Any) -> Iterator[str]:
     """Yield the outermost ids that a value refers to."""
     if isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
-            yield from _references(inner)
+            yield from references(inner)
     elif isinstance(value, str):
         named = [value.removeprefix("%")] if value.startswith("%") else ReferenceResolver.match_refs_pattern(value)
         yield from (top_of(name) for name in named)
@@ -109,13 +109,13 @@ def _without_unused(source: Source, config: Config, overlays: Iterable[Config]) 
     """Leave out what a user could change without any effect on this config or an overlay of it."""
     block, overlays = source.first_block, list(overlays)
     everything = [(top_of(key), value) for each in (config, *overlays) for key, value in each.items()]
-    waiting = [*REQUIRED, *(name for top, value in everything if top not in block for name in _references(value))]
+    waiting = [*REQUIRED, *(name for top, value in everything if top not in block for name in references(value))]
     used: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in block and name not in used:
             used.add(name)
-            waiting += [other for top, value in everything if top == name for other in _references(value)]
+            waiting += [other for top, value in everything if top == name for other in references(value)]
     return {name: value for name, value in config.items() if name in used or name not in block}
 
 

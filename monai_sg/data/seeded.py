@@ -17,12 +17,42 @@ from ..utils.seeds import generator_for, seed_for
 EpochIndex = tuple[int, int]
 
 
-class SeededDataset(Dataset):
-    """A data set whose random transforms are seeded anew for every item.
+class Seeded:
+    """Part of a MONAI data set whose random transforms are seeded anew for every item.
 
     An item is asked for with ``(epoch, index)``, which `EpochSampler` yields, or with ``index`` alone, which is
     epoch 0. Before the transform is applied, ``set_random_state(seed_for(seed, epoch, index))`` is called on it, hence
-    the item depends neither on the workers nor on the items before it.
+    the item depends neither on the workers nor on the items before it. A class puts it before the data set.
+
+    Attributes:
+        seed: another seed gives other random items.
+    """
+
+    seed: int
+    transform: Any
+
+    @property
+    def seeded(self) -> Any:
+        """The transform that is seeded."""
+        return self.transform
+
+    def __getitem__(self, index: int | slice | Sequence[int]) -> Any:
+        """Return one item for an integer or a tuple ``(epoch, index)``; a slice or list gives a subset, unseeded."""
+        if isinstance(index, tuple):
+            epoch, position = index
+        elif isinstance(index, int):
+            epoch, position = 0, index
+        else:
+            return super().__getitem__(index)  # type: ignore[misc]
+        if position < 0:
+            position += len(self)  # type: ignore[arg-type]
+        if isinstance(self.seeded, Randomizable):
+            self.seeded.set_random_state(seed=seed_for(self.seed, epoch, position))
+        return self._transform(position)  # type: ignore[attr-defined]
+
+
+class SeededDataset(Seeded, Dataset):
+    """A data set whose random transforms are seeded anew for every item, see `Seeded`.
 
     Args:
         data: one element per item, given to ``transform``.
@@ -46,20 +76,6 @@ class SeededDataset(Dataset):
             transform = Compose(transform)
         super().__init__(data, transform)
         self.seed = seed
-
-    def __getitem__(self, index: int | slice | Sequence[int]) -> Any:
-        """Return one item for an integer or a tuple ``(epoch, index)``; a slice or list gives a subset, unseeded."""
-        if isinstance(index, tuple):
-            epoch, position = index
-        elif isinstance(index, int):
-            epoch, position = 0, index
-        else:
-            return super().__getitem__(index)
-        if position < 0:
-            position += len(self)
-        if isinstance(self.transform, Randomizable):
-            self.transform.set_random_state(seed=seed_for(self.seed, epoch, position))
-        return self._transform(position)
 
 
 class EpochSampler(DistributedSampler[EpochIndex]):

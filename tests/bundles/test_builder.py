@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from monai_sg.bundles.build import build
+from monai_sg.bundles.packed import self_contained
 from tests.bundles.test_build import files_below
 
 NET = {"_target_": "UNet", "spatial_dims": "@spatial_dims", "in_channels": 1, "out_channels": "@outputs"}
@@ -231,3 +232,26 @@ def test_build_does_not_depend_on_the_current_folder(
     monkeypatch.chdir(tmp_path)
     build("here", toy)
     assert files_below(tmp_path / "here" / "toy") == expected
+
+
+def test_a_packed_config_is_without_what_nothing_refers_to_any_more() -> None:
+    config = {
+        "bundle_root": ".",
+        "folder": "data",
+        "pattern": "*",
+        "list": {"_target_": "Scan", "folder": "@folder", "pattern": "@pattern"},
+        "check": {"_target_": "Check", "of": "@list"},
+        "data": {"items": "@list", "size": 1},
+        "size": None,
+        "run": ["$@check", "$@data"],
+    }
+    overlay = {"list": None, "check": None, "data::items": "$glob(@folder)"}
+    assert self_contained(config, overlay) == {
+        "bundle_root": ".",
+        "folder": "data",
+        "check": None,
+        "data": {"items": "$glob(@folder)", "size": 1},
+        "size": None,
+        "run": ["$@check", "$@data"],
+    }
+    assert self_contained({"data::items": "@list", "run": []}, {"data::items": 1}) == {"data::items": 1, "run": []}
