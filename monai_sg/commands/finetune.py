@@ -45,6 +45,6 @@ def finetune(
     folder = absolute(output)
     return Written(
         weights=folder / "models" / "model.pt",
-        curves=folder / "train" / "history.csv",
+        curves=folder / "train" / "metrics.csv",
         settings=folder / "train" / "arguments.json",
     )

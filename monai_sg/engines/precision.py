@@ -39,11 +39,11 @@ def amp_default(device: torch.device | str) -> bool:
     return bool(capabilities.get("avx512_bf16", False))
 
 
-class AutocastInferer(Inferer):
-    """Run the network of another inferer in mixed precision; what comes out of the network is float32 again.
+def in_precision(inferer: Inferer, device: torch.device, enabled: bool) -> Callable[..., torch.Tensor]:
+    """Return an inferer whose network runs in mixed precision, while all that it gives is float32 again.
 
-    Windows are therefore merged in float32, and MONAI's supervised engines, whose own mixed precision is for CUDA only,
-    use it on every device.
+    Windows are therefore merged in float32. MONAI's engines, whose own mixed precision is for CUDA only, use it on
+    every device.
 
     Args:
         inferer: calls the network.
@@ -51,18 +51,11 @@ class AutocastInferer(Inferer):
         enabled: whether mixed precision is on.
     """
 
-    def __init__(self, inferer: Inferer, device: torch.device | str, enabled: bool) -> None:
-        self.inferer = inferer
-        self.device = torch.device(device)
-        self.enabled = enabled
-
-    def __call__(
-        self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any
-    ) -> torch.Tensor:
-        """Return the network's output ``(B, C, *spatial)`` of ``inputs`` in float32."""
-
+    def infer(inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any) -> torch.Tensor:
         def predict(image: torch.Tensor, *more: Any, **options: Any) -> torch.Tensor:
-            with autocast(self.device, self.enabled):
+            with autocast(device, enabled):
                 return network(image, *more, **options).float()
 
-        return self.inferer(inputs, predict, *args, **kwargs)
+        return inferer(inputs, predict, *args, **kwargs)
+
+    return infer

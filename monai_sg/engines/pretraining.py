@@ -14,10 +14,11 @@ from monai.inferers import Inferer, SimpleInferer
 from monai.utils import convert_to_tensor
 from torch.utils.data import DataLoader
 
-from ..methods.base import PretrainingMethod
-from ..utils.distributed import rank, share_buffers, unwrapped
+from ..methods.base import Batch, Params, PretrainingMethod
+from ..utils.distributed import rank, unwrapped
 from ..utils.seeds import generator_for
 from .precision import autocast, gradient_scaler
+from .selection import Selection
 
 
 def on_device(batch: dict[str, Any], device: torch.device, non_blocking: bool) -> dict[str, Any]:
@@ -30,8 +31,28 @@ def on_device(batch: dict[str, Any], device: torch.device, non_blocking: bool) -
     return moved
 
 
+def drawn(method: PretrainingMethod, batch: Batch, seed: int, purpose: str, step: int, device: torch.device) -> Params:
+    """Return the random numbers of a step, a function of the seed, what they are for, the step and the rank.
+
+    Args:
+        method: draws them.
+        batch: on the device.
+        seed: of the run.
+        purpose: names the sequence of steps.
+        step: number of the step.
+        device: that of the method.
+    """
+    return method.sample(
+        batch,
+        generator_for(seed, purpose, step, rank(), device=device),
+        generator_for(seed, purpose, step, "all ranks", device=device),
+    )
+
+
 class PretrainingTrainer(Trainer):
     """Train a `PretrainingMethod`: the loss is the method's own, the random numbers of a step come from (seed, step).
+
+    Each rank draws its own, but for the choices that the method makes for all ranks together.
 
     Mixed precision works on every device; the gradient scaler is active for float16 only.
 
@@ -88,11 +109,10 @@ class PretrainingTrainer(Trainer):
         self.scaler = gradient_scaler(self.state.device, self.amp)
         super(Trainer, self).run()
 
-    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, Any]:
         device = self.state.device
         batch = on_device(batchdata, device, self.non_blocking)
-        generator = generator_for(self.seed, "step", self.state.iteration, rank(), device=device)
-        params = self.method.sample(batch, generator)
+        params = drawn(self.method, batch, self.seed, "step", self.state.iteration, device)
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(device, self.amp):
@@ -103,7 +123,7 @@ class PretrainingTrainer(Trainer):
         return {**output, "loss": output["loss"].detach()}
 
 
-class PretrainingEvaluator(Evaluator):
+class PretrainingEvaluator(Selection, Evaluator):
     """Validate a `PretrainingMethod` with the same corruptions every time.
 
     Args:
@@ -112,10 +132,12 @@ class PretrainingEvaluator(Evaluator):
         network: the method, unwrapped.
         seed: of the corruptions, which depend on it and the number of the batch.
         inferer: calls the network.
-        key_val_metric: metrics of the method's output, the first is the key metric, of which less is better.
+        key_val_metric: metrics of the method's output.
         additional_metrics: further metrics.
         val_handlers: handlers with ``attach``.
         amp: whether to use automatic mixed precision.
+        select_by: name of the metric that selects the best epoch; one that is not a number is never the best.
+        larger_is_better: whether more of it is better.
     """
 
     def __init__(
@@ -129,14 +151,16 @@ class PretrainingEvaluator(Evaluator):
         additional_metrics: dict[str, Metric] | None = None,
         val_handlers: Sequence[Any] | None = None,
         amp: bool = False,
+        select_by: str = "loss",
+        larger_is_better: bool = False,
     ) -> None:
+        self.select_by, self.larger_is_better = select_by, larger_is_better
         super().__init__(
             device=device,
             val_data_loader=val_data_loader,
             non_blocking=True,
             key_val_metric=key_val_metric,
             additional_metrics=additional_metrics,
-            metric_cmp_fn=operator.lt,
             val_handlers=val_handlers,
             amp=amp,
             decollate=False,
@@ -145,16 +169,11 @@ class PretrainingEvaluator(Evaluator):
         self.seed = seed
         self.inferer = SimpleInferer() if inferer is None else inferer
 
-    def run(self, global_epoch: int = 1) -> None:
-        """Validate, on every rank, the weights and running statistics of rank 0, which are the ones that are saved."""
-        share_buffers(self.network)
-        super().run(global_epoch)
-
-    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def _iteration(self, engine: Engine, batchdata: dict[str, Any]) -> dict[str, Any]:
         device = self.state.device
         batch = on_device(batchdata, device, self.non_blocking)
         step = (self.state.iteration - 1) % self.state.epoch_length
-        params = self.network.sample(batch, generator_for(self.seed, "validation", step, rank(), device=device))
+        params = drawn(self.network, batch, self.seed, "validation", step, device)
         with self.mode(self.network), autocast(device, self.amp):
             output = self.inferer(batch, self.network, params)
         return {**output, **{name: value for name, value in batch.items() if isinstance(value, torch.Tensor)}}

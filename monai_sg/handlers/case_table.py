@@ -1,77 +1,102 @@
-"""The measures of every case of an evaluation as a table."""
+"""The measures of every case of an evaluation as tables."""
 
 from __future__ import annotations
 
 import csv
 import logging
-from math import nan
+import statistics
+from collections.abc import Iterable
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator
 
-from ..metrics.overlap import MEASURES, overlap_measures
-from ..utils.distributed import rank, world_size
+from ..metrics.overlap import POOLED, known_mean, structure_measures
+from ..utils.distributed import gathered, rank
 from ..utils.files import write_csv
 
 logger = logging.getLogger(__name__)
 
+CASES, METRICS = "cases.csv", "metrics.csv"
+
+Rows = dict[str, dict[str, float]]
+
 
 class CaseTable:
-    """Write one row per case to a CSV file, then their mean and standard deviation, and the pooled measures.
+    """Write the measures of each case and the pooled ones, once for reading and once for programs.
+
+    ``cases.csv`` has one row per case, then their mean and standard deviation, and the pooled measures; a column per
+    measure. ``metrics.csv`` has one row per value: ``task, metric, unit, case, value``; the unit is ``case`` or
+    ``pooled``. A value that is not defined is empty in both.
 
     Args:
-        path: the CSV file; columns ``case`` and `MEASURES`, undefined values stay empty.
+        folder: where both go.
+        task: name of the task in ``metrics.csv``.
+        structures: names of the structures, in the order of the channels; see `structure_measures`.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._cases: dict[str, torch.Tensor] = {}
+    def __init__(self, folder: str | Path, task: str, structures: Iterable[str]) -> None:
+        self.folder = Path(folder)
+        self.task = task
+        self.structures = list(structures)
+        self._counts: dict[str, torch.Tensor] = {}
 
     def attach(self, engine: Evaluator) -> None:
         """Attach to an evaluator whose post-processing ends with `MeasureOverlapd`."""
-        engine.add_event_handler(Events.STARTED, lambda: self._cases.clear())
+        engine.add_event_handler(Events.STARTED, lambda: self._counts.clear())
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.note)
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def note(self, engine: Engine) -> None:
         """Keep the counts of the cases of a batch."""
-        for record, case in zip(engine.state.batch, engine.state.output, strict=True):
-            self._cases[record["id"]] = case["overlap"].cpu()
+        output: Any = engine.state.output
+        self._counts.update({case["case"]: case["overlap"].cpu() for case in output})
 
-    def write(self, engine: Engine) -> None:
-        """Write the table of the cases of all ranks."""
-        cases = self._gathered()
+    def write(self) -> None:
+        """Write the tables of the cases of all ranks."""
+        counts = {name: count for part in gathered(self._counts) for name, count in part.items()}
         if rank() > 0:
             return
-        rows = {name: overlap_measures(cases[name]) for name in sorted(cases)}
-        values = torch.tensor([[row[name] for name in MEASURES] for row in rows.values()], dtype=torch.float64)
-        mean = values.nanmean(0)
-        known = values.isfinite().sum(0)
-        deviation = ((values - mean).square().nansum(0) / (known - 1).clamp(min=0)).sqrt()  # 0 / 0 is undefined
-        rows["mean"] = dict(zip(MEASURES, mean.tolist(), strict=True))
-        rows["sd"] = dict(zip(MEASURES, deviation.tolist(), strict=True))
-        rows["pooled"] = overlap_measures(torch.stack(list(cases.values())).sum(0))
-        texts = {
-            name: {measure: "" if value != value else f"{value:.8f}" for measure, value in row.items()}
-            for name, row in rows.items()
-        }
-        write_csv(self.path, [{"case": name, **row} for name, row in texts.items()])
-        logger.info(f"The measures of {len(cases)} cases are in {self.path}.")
-
-    def _gathered(self) -> dict[str, torch.Tensor]:
-        if world_size() == 1:
-            return self._cases
-        parts: list[Any] = [None] * world_size()
-        dist.all_gather_object(parts, self._cases)
-        return {name: counts for part in parts for name, counts in part.items()}
+        cases = {name: structure_measures(counts[name], self.structures) for name in sorted(counts)}
+        pooled = structure_measures(torch.stack(list(counts.values())).sum(0), self.structures)
+        table = {**cases, "mean": _over(cases, known_mean), "sd": _over(cases, _deviation), POOLED: pooled}
+        write_csv(
+            self.folder / CASES,
+            [{"case": name, **{measure: _text(v) for measure, v in row.items()}} for name, row in table.items()],
+        )
+        values = [("case", name, row) for name, row in cases.items()] + [(POOLED, "", pooled)]
+        write_csv(
+            self.folder / METRICS,
+            [
+                {"task": self.task, "metric": measure, "unit": unit, "case": name, "value": _text(value)}
+                for unit, name, row in values
+                for measure, value in row.items()
+            ],
+        )
+        logger.info(f"The measures of {len(cases)} cases are in {self.folder}.")
 
 
-def read_cases(path: Path) -> dict[str, dict[str, float]]:
-    """Read the table that `CaseTable` wrote: per row its measures, NaN where undefined."""
+def _over(cases: Rows, summary: Any) -> dict[str, float]:
+    """Return a summary of each measure over the cases."""
+    names = next(iter(cases.values()), {})
+    return {name: summary([row[name] for row in cases.values()]) for name in names}
+
+
+def _deviation(values: Iterable[float]) -> float:
+    """Return the standard deviation of the values that are numbers; NaN if there are fewer than two."""
+    known = [value for value in values if not isnan(value)]
+    return statistics.stdev(known) if len(known) > 1 else nan
+
+
+def _text(value: float) -> str:
+    return "" if isnan(value) else f"{value:.8f}"
+
+
+def read_cases(path: Path) -> Rows:
+    """Read ``cases.csv`` of a `CaseTable`: per row its measures, NaN where undefined."""
     with open(path, newline="", encoding="utf-8") as file:
         return {
             row.pop("case"): {name: float(value) if value else nan for name, value in row.items()}

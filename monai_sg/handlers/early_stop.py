@@ -32,7 +32,7 @@ class EarlyStop:
     def __call__(self, engine: Engine) -> None:
         """Compare epochs, if there was a validation in this one."""
         state = self.validator.state
-        waited = engine.state.epoch - state.best_metric_epoch
+        waited = engine.state.epoch - max(state.best_metric_epoch, 0)  # -1 when none was the best
         if state.epoch == engine.state.epoch and waited >= self.patience:
-            logger.info(f"Stops: the validation has not been better than in epoch {state.best_metric_epoch}.")
+            logger.info(f"Stops: the validation has not been better for {waited} epochs.")
             engine.terminate()

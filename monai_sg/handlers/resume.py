@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines import Evaluator, Trainer
 
-from ..utils.distributed import rank, world_size
+from ..utils.distributed import barrier, rank, world_size
 from ..utils.files import write_atomic
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,15 @@ class Record(Protocol):
     def is_finished(self) -> bool:
         """Whether the stage has finished in this folder."""
 
+    @property
+    def starts_anew(self) -> bool:
+        """Whether a stage that has finished is to be run again from its beginning."""
+
     def check(self) -> None:
         """Refuse a folder that belongs to a run with other settings."""
+
+    def check_repetition(self, epochs: int) -> None:
+        """Refuse to repeat a stage that has finished, unless it is to go on to more epochs."""
 
     def write(self, finished: bool, **facts: Any) -> None:
         """Store settings, state and facts."""
@@ -35,18 +42,20 @@ class Record(Protocol):
 class Resume:
     """Save the whole training state at the end of an epoch and load it when the same run is started again.
 
-    The state is that of ``objects``, the gradient scaler, the number of the epoch, and the best metric of trainer and
-    validator, so that a worse model after a restart never replaces a better one. No generator is saved, for all
-    randomness is a function of seed, epoch and step. A run that is killed repeats what came after the last state: the
-    epoch under way, and short epochs of up to ``interval`` seconds before it. When the run ends the state is removed:
-    running again then starts anew. Another number of processes may continue it, from the same epoch; their steps are
-    others, hence so is the result. Has to be the last of the handlers of the trainer.
+    The state is that of ``objects``, the gradient scaler, the number of the epoch, the best metric of trainer and
+    validator, and the last metrics of the validator; with `BestWeights` among the objects the best weights are part of
+    it, so that they and the state always belong together. No generator is saved, for all randomness is a function of
+    seed, epoch and step. A run that is killed repeats what came after the last state: the epoch under way, and short
+    epochs of up to ``interval`` seconds before it. When the run ends, its state stays, so that more epochs can continue
+    it. Another number of processes may continue a run, from the same epoch; their steps are others, hence so is the
+    result. Has to be the last of the handlers of the trainer.
 
     Args:
         path: file of the state, in the output folder.
         objects: name to anything with ``state_dict`` and ``load_state_dict``: method, optimizer, scheduler.
         validator: whose best metric is kept.
-        record: the stage's entry in ``run.json``; another run's folder is refused with the difference.
+        record: the stage's entry in ``run.json``; another run's folder, and repeating a run that has finished, are
+            refused.
         interval: least time in seconds between two states, counted from the start of the run; 0 saves every epoch.
     """
 
@@ -72,16 +81,27 @@ class Resume:
         engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def load(self, engine: Engine) -> None:
-        """Continue after the last epoch saved, if there is one; raises ``ValueError`` for another run's folder."""
+        """Continue after the last epoch saved, if there is one.
+
+        Raises:
+            ValueError: the folder belongs to another run, or this one has finished.
+        """
         self._last = monotonic()
         self.record.check()
-        finished = self.record.is_finished
-        if rank() == 0 and finished:
-            self.path.unlink(missing_ok=True)  # a run that was killed while it finished leaves its state
-        if finished or not self.path.is_file():
-            if rank() == 0:
+        anew = self.record.starts_anew
+        if not anew:
+            self.record.check_repetition(engine.state.max_epochs)
+        barrier()  # all ranks have looked at the record before it changes
+        if rank() == 0:
+            if anew:
+                self.path.unlink(missing_ok=True)
+            if anew or not self.record.is_finished:
                 self.record.write(finished=False)
-            return
+        barrier()
+        if self.path.is_file():
+            self._restore(engine)
+
+    def _restore(self, engine: Engine) -> None:
         # On the CPU, where Adam's count of steps has to stay; the objects move the rest to their devices.
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         for name, item in self.objects.items():
@@ -102,22 +122,40 @@ class Resume:
 
     def save(self, engine: Engine) -> None:
         """Write the state of the epoch that has just ended, unless the last one is younger than ``interval``."""
-        if rank() > 0 or monotonic() - self._last < self.interval:
-            return
+        if rank() == 0 and monotonic() - self._last >= self.interval:
+            self._write(engine)
+
+    def _write(self, engine: Engine) -> None:
         best = ("best_metric", "best_metric_epoch")
+        validator = {name: getattr(self.validator.state, name) for name in best}
+        validator["metrics"] = {name: float(value) for name, value in self.validator.state.metrics.items()}
         state = {
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
             "processes": world_size(),
             "trainer": {name: getattr(engine.state, name) for name in ("epoch", *best)},
-            "validator": {name: getattr(self.validator.state, name) for name in best},
+            "validator": validator,
         }
         write_atomic(self.path, lambda file: torch.save(state, file))
         self._last = monotonic()
 
     def finish(self, engine: Engine) -> None:
-        """Note that the run has ended and remove its state."""
+        """Note that the run has ended, and which epoch was the best; raises ``ValueError`` if none was."""
+        state = self.validator.state
+        if state.best_metric_epoch < 1:
+            raise ValueError(
+                f"No epoch can be selected: {state.key_metric_name} was never a number, as where no validation image "
+                "shows what is looked for. Look at the validation images, or select_by another metric."
+            )
         if rank() > 0:
             return
-        self.record.write(finished=True, epochs=engine.state.epoch, max_epochs=engine.state.max_epochs)
-        self.path.unlink(missing_ok=True)
+        self._write(engine)
+        self.record.write(
+            finished=True,
+            epochs=engine.state.epoch,
+            max_epochs=engine.state.max_epochs,
+            selected_epoch=state.best_metric_epoch,
+            selected_by=state.key_metric_name,
+            selected_value=float(state.best_metric),
+            learning_rate=engine.optimizer.param_groups[0]["lr"],
+        )

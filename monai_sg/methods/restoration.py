@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ..networks.contract import Network
@@ -29,17 +31,18 @@ class Restoration(PretrainingMethod):
         super().__init__(network)
         self.corruption = corruption
 
-    def sample(self, batch: Batch, generator: torch.Generator) -> Params:
+    def sample(self, batch: Batch, generator: torch.Generator, shared: torch.Generator) -> Params:
         """Draw the parameters of the corruption for ``batch["image"]``."""
         return self.corruption.sample(batch["image"].shape, generator)
 
-    def forward(self, batch: Batch, params: Params) -> dict[str, torch.Tensor]:
-        """Return ``loss``, ``restoration`` (B,), and the images ``corrupted`` and ``restored`` (B, 1, *spatial)."""
+    def forward(self, batch: Batch, params: Params) -> dict[str, Any]:
+        """Return ``loss``, ``size`` B, ``restoration`` (B,), and the pictures (B, 1, *spatial)."""
         corrupted = self.corruption.apply(batch["image"], params)
         restored = torch.sigmoid(self.network(corrupted).float())
         errors = error_per_crop(restored, batch["image"])
         return {
             "loss": errors.mean(),
+            "size": len(errors),
             "restoration": errors.detach(),
             "corrupted": corrupted,
             "restored": restored.detach(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -60,7 +62,7 @@ class SemanticGenesis(PretrainingMethod):
             for parameter in parameters_of(network, *(part for part in network.parts if part != "encoder")):
                 parameter.requires_grad_(False)
 
-    def sample(self, batch: Batch, generator: torch.Generator) -> Params:
+    def sample(self, batch: Batch, generator: torch.Generator, shared: torch.Generator) -> Params:
         """Draw the parameters of the corruption for ``batch["image"]``."""
         return self.corruption.sample(batch["image"].shape, generator)
 
@@ -68,16 +70,17 @@ class SemanticGenesis(PretrainingMethod):
         """Return logits ``(B, num_classes)`` of images ``(B, C, *spatial)`` as they are."""
         return self.head(self.network.forward_features(image)[-1]).float()
 
-    def forward(self, batch: Batch, params: Params) -> dict[str, torch.Tensor]:
-        """Return ``loss``, the parts ``classification``, ``accuracy`` and, unless frozen, ``restoration``, all (B,).
+    def forward(self, batch: Batch, params: Params) -> dict[str, Any]:
+        """Return ``loss``, ``size`` B, the parts ``classification`` and ``accuracy`` (B,), the picture ``corrupted``.
 
-        The images ``corrupted`` and, unless the decoder is frozen, ``restored`` are given too.
+        Unless the decoder is frozen, the part ``restoration`` (B,) and the picture ``restored`` are given too.
         """
         corrupted = self.corruption.apply(batch["image"], params)
         features = self.network.forward_features(corrupted)
         logits = self.head(features[-1]).float()
         losses = cross_entropy(logits, batch["label"], reduction="none")
-        output = {
+        output: dict[str, Any] = {
+            "size": len(losses),
             "classification": losses.detach(),
             "accuracy": (logits.argmax(1) == batch["label"]).float(),
             "corrupted": corrupted,

@@ -11,19 +11,19 @@ from ignite.metrics.metric import reinit__is_reduced, sync_all_reduce
 
 
 class PartMean(Metric):
-    """Mean over all crops of one entry of a method's output.
+    """Mean over all items of one entry of a method's output, which says by ``size`` how many items a batch had.
 
     Args:
-        part: name of the entry: a value per crop ``(B,)``, or a scalar that stands for the whole batch.
+        part: name of the entry: a value per item ``(size,)``, or a scalar that stands for the whole batch.
     """
 
     def __init__(self, part: str) -> None:
         self.part = part
-        super().__init__(output_transform=lambda output: (output[part], len(output["corrupted"])))
+        super().__init__(output_transform=lambda output: (output[part], output["size"]))
 
     @reinit__is_reduced
     def reset(self) -> None:
-        """Forget all crops."""
+        """Forget all items."""
         self._sum: Any = 0.0
         self._count = 0
 
@@ -38,5 +38,5 @@ class PartMean(Metric):
     def compute(self) -> float:
         """Return the mean; raises ``NotComputableError`` before the first batch."""
         if self._count == 0:
-            raise NotComputableError(f"No crop was seen, so {self.part} has no mean.")
+            raise NotComputableError(f"No item was seen, so {self.part} has no mean.")
         return float(self._sum) / self._count

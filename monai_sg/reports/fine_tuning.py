@@ -18,6 +18,7 @@ from .figures import curve_chart
 from .overlays import overlay_montage
 
 CASES = 4
+SELECTED_BY = "dice@0.5"
 
 
 def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> list[Path]:
@@ -32,7 +33,7 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
     chosen = sorted({round(step * (len(dataset) - 1) / (CASES - 1)) for step in range(CASES)})
     items = [dataset[index] for index in chosen]
     images = [item["image"] for item in items]
-    curves = {name: _mean_losses(seeds) for name, seeds in runs.items()}
+    curves = {name: _mean_curve(seeds) for name, seeds in runs.items()}
     return [
         overlay_montage(
             folder / "overlays.png",
@@ -42,18 +43,18 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
             [item["id"] for item in items],
             spacings=[dataset.spacings[index] for index in chosen],
         ),
-        curve_chart(folder / "curves.png", curves, "validation loss"),
+        curve_chart(folder / "curves.png", curves, f"validation {SELECTED_BY}"),
     ]
 
 
-def _mean_losses(runs: Sequence[FineTuning]) -> list[float]:
-    """Return the validation loss of each epoch, averaged over the runs that validated in it."""
-    histories = [read_history(run.folder / "train" / "history.csv") for run in runs]
-    losses = []
+def _mean_curve(runs: Sequence[FineTuning]) -> list[float]:
+    """Return what the epoch is selected by, of each epoch, averaged over the runs that validated in it."""
+    histories = [read_history(run.folder / "train" / "metrics.csv") for run in runs]
+    name, curve = f"validation_{SELECTED_BY}", []
     for rows in zip_longest(*histories, fillvalue={}):
-        known = [row["validation_loss"] for row in rows if "validation_loss" in row]
-        losses.append(mean(known) if known else nan)
-    return losses
+        known = [row[name] for row in rows if name in row]
+        curve.append(mean(known) if known else nan)
+    return curve
 
 
 def _predict(run: FineTuning, images: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -50,7 +50,7 @@ def draw_pretraining(chain: Chain, folder: Path) -> list[Path]:
         correlation_chart(folder / "correlation.png", within, other),
         _draw_restorations(workflow, folder / "restorations.png", table.grid["spacing"]),
     ]
-    history = read_history(output / "train" / "history.csv")
+    history = read_history(output / "train" / "metrics.csv")
     curves = {name: [row.get(name, nan) for row in history] for name in ("loss", "validation_loss")}
     return [*paths, curve_chart(folder / "curves.png", curves)]
 
@@ -67,7 +67,7 @@ def _draw_restorations(workflow: ConfigWorkflow, path: Path, spacing: list[float
     items = [dataset[index] for index in chosen]
     batch = {name: torch.stack([torch.as_tensor(item[name]) for item in items]) for name in ("image", "label")}
     batch = on_device(batch, device, non_blocking=False)
-    params = method.sample(batch, generator_for(get("seed"), "pictures", device=device))
+    params = method.sample(batch, *[generator_for(get("seed"), "pictures", device=device)] * 2)
     with eval_mode(method):
         output = method(batch, params)
     original, corrupted, restored = (

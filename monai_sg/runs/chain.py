@@ -120,7 +120,7 @@ class Chain:
             workflow = self.workflow(stage, **own.get(stage, {}))
             record: RunRecord = workflow.parser.get_parsed_content("record")
             record.check()
-            if record.is_finished:
+            if record.is_finished and not record.starts_anew and not record.goes_on(workflow.parser.get("epochs", 0)):
                 logger.info(f"{stage} has finished in {record.path.parent} before; it is not run again.")
             else:
                 workflow.run()

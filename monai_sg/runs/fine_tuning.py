@@ -101,10 +101,15 @@ class FineTuning:
     def run(self) -> dict[str, dict[str, float]]:
         """Train and evaluate; return the rows of the table of cases, with ``mean``, ``sd`` and ``pooled``."""
         workflow = self.workflow()
-        record: RunRecord = workflow.parser.get_parsed_content("record")
-        if not record.is_done:
+        if not _record(workflow).is_done:
             self.cases.unlink(missing_ok=True)
             workflow.run()
-        if not self.cases.is_file():
-            self.workflow("evaluate").run()
+        evaluation = self.workflow("evaluate")
+        if not (_record(evaluation).is_done and self.cases.is_file()):
+            evaluation.run()
         return read_cases(self.cases)
+
+
+def _record(workflow: CheckedWorkflow) -> RunRecord:
+    record: RunRecord = workflow.parser.get_parsed_content("record")
+    return record

@@ -19,6 +19,7 @@ from .footprint import footprint
 logger = logging.getLogger(__name__)
 
 GIB = 2**30
+STORED = 24  # bytes per parameter: weights, Adam's two moments and the best weights in the state; two files of weights
 
 
 class Images(Protocol):
@@ -125,23 +126,32 @@ class Preflight:
         small = int((shapes < self.crop_size).any(axis=1).sum())
         cost = footprint(self.network, (self.batch_size, self.network.in_channels, *self.crop_size), self.amp)
         batch = f"{world_size()} x {self.batch_size}" if world_size() > 1 else self.batch_size
-        training = f", {self.steps} steps of {batch} in each of {self.epochs} epochs" if self.epochs else ""
-        total = cost.operations * self.steps * self.epochs * world_size()
+        size = "x".join(map(str, self.crop_size))
+        items = f"{self.validation} items of {size}"
+        if self.epochs:
+            items = f"{self.items} training and {self.validation} validation items of {size}, "
+            items += f"{self.steps} steps of {batch} in each of {self.epochs} epochs"
         lines = [
             f"{self.stage}: {len(shapes)} images, {len(self.images.skipped)} skipped; "
             f"spacing {spacing}; shape {_range(shapes)} voxels",
-            f"{self.stage}: {self.items} training and {self.validation} validation items of "
-            f"{'x'.join(map(str, self.crop_size))}{training}",
+            f"{self.stage}: {items}",
             f"{self.stage}: on {self._device_name()}, mixed precision {'on' if self.amp else 'off'}; network of "
-            f"{cost.parameters / 1e6:.1f} M parameters, about {cost.memory / GIB:.1f} GiB and "
-            f"{cost.operations / 1e12:.2f} TFLOP a step, {total / 1e15:.3g} PFLOP in all",
-            f"{self.stage}: writes about {16 * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
-            f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free",
+            f"{cost.parameters / 1e6:.1f} M parameters",
         ]
+        if self.epochs:
+            total = cost.operations * self.steps * self.epochs * world_size()
+            lines[-1] += (
+                f", about {cost.memory / GIB:.1f} GiB and {cost.operations / 1e12:.2f} TFLOP a step, "
+                f"{total / 1e15:.3g} PFLOP in all"
+            )
+            lines.append(
+                f"{self.stage}: writes about {STORED * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
+                f"{shutil.disk_usage(self.output_dir).free / GIB:.0f} GiB are free"
+            )
         if small and self.pads:
             lines.append(f"{self.stage}: {small} images are smaller than the crop along an axis and are padded there")
         free = self._free_memory()
-        if free is not None and cost.memory > free:
+        if self.epochs and free is not None and cost.memory > free:
             lines.append(
                 f"{self.stage}: a step needs about {cost.memory / GIB:.1f} GiB and {free / GIB:.1f} GiB are free; "
                 "lower batch_size, crop_size or width if it runs out of memory"

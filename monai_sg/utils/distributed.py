@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import torch
 import torch.distributed as dist
 from torch import nn
 
@@ -30,6 +31,14 @@ def share_buffers(module: nn.Module) -> None:
     if world_size() > 1:
         for buffer in module.buffers():
             dist.broadcast(buffer, src=0)
+
+
+def all_sum(value: torch.Tensor) -> torch.Tensor:
+    """Return the sum of a tensor over all ranks."""
+    value = value.clone()
+    if world_size() > 1:
+        dist.all_reduce(value)
+    return value
 
 
 def gathered(value: T) -> list[T]:

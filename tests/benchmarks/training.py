@@ -118,7 +118,7 @@ def step(method: SemanticGenesis, batch: Batch, settings: Settings) -> Callable[
         method.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # PyTorch's own omission
     optimiser = torch.optim.Adam(method.parameters(), lr=LEARNING_RATE, fused=settings.fused or None)
     network = torch.compile(method) if settings.compile else method
-    params = method.sample(batch, torch.Generator(device))
+    params = method.sample(batch, torch.Generator(device), torch.Generator(device))
 
     def work() -> None:
         torch.set_num_threads(settings.threads)

@@ -116,7 +116,7 @@ def test_only_rank_zero_writes(ran: Ran, finished_of: Of) -> None:
     for names in trained_by(bundle):
         stage = names[0].removesuffix(".json")
         assert kinds(output / stage) == kinds(finished_of(bundle) / stage)
-        assert len(read_history(output / stage / "history.csv")) == case(bundle).ranks[names].get("epochs", 1)
+        assert len(read_history(output / stage / "metrics.csv")) == case(bundle).ranks[names].get("epochs", 1)
 
 
 @pytest.mark.dist

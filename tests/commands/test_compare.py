@@ -26,11 +26,11 @@ def test_both_arms_are_compared_and_what_has_finished_is_not_repeated(finished_r
         assert (tmp_path / "out" / "figures" / name).read_bytes().startswith(b"\x89PNG")
         assert name in text
     histories = {
-        arm: read_history(tmp_path / "out" / f"{arm}_seed_0_epochs_2" / "train" / "history.csv")
+        arm: read_history(tmp_path / "out" / f"{arm}_seed_0_epochs_2" / "train" / "metrics.csv")
         for arm in ("from_scratch", "pre-trained")
     }
     assert histories["from_scratch"] != histories["pre-trained"]
-    early = read_history(tmp_path / "out" / "from_scratch_seed_0_epochs_1" / "train" / "history.csv")
+    early = read_history(tmp_path / "out" / "from_scratch_seed_0_epochs_1" / "train" / "metrics.csv")
     first = histories["from_scratch"][0]
     assert early[0]["loss"] == first["loss"], "the first epoch starts from the same weights and patches"
     assert early[0]["learning_rate"] < first["learning_rate"], "each falls along a cosine of its own"

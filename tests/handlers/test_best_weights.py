@@ -49,6 +49,28 @@ def test_a_method_is_kept_with_its_heads_in_a_file_of_its_own(tmp_path: Path) ->
     assert loaded(tmp_path / "model.pt").keys() == network.state_dict().keys()
 
 
+def test_a_state_brings_the_files_of_its_own_best_epoch_back(tmp_path: Path) -> None:
+    network = GenesisUNet(spatial_dims=2, width=2)
+    method = Restoration(network, Identity())
+
+    def handler() -> BestWeights:
+        return BestWeights(network, tmp_path / "model.pt", {}, method, tmp_path / "method.pt")
+
+    first = handler()
+    first.load_state_dict({})
+    assert not list(tmp_path.iterdir()), "there was no best epoch yet"
+    after(first, 1, best=1)
+    state = first.state_dict()
+    kept = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    after(first, 2, best=2)
+    assert (tmp_path / "model.pt").read_bytes() != kept[tmp_path / "model.pt"]
+    handler().load_state_dict(state)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    assert not any(parameter.any() for parameter in network.parameters()), "what is trained is not touched"
+
+
 def test_only_rank_zero_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monai_sg.handlers.best_weights.rank", lambda: 1)
     after(BestWeights(GenesisUNet(spatial_dims=2, width=2), tmp_path / "model.pt", {}), 1, best=1)

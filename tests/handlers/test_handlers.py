@@ -115,19 +115,19 @@ def history(path: Path, metrics: list[float | None], epochs: int, start: int = 0
 
 
 def test_history_has_a_row_per_epoch(tmp_path: Path) -> None:
-    rows = history(tmp_path / "a" / "history.csv", [0.5, 0.25], epochs=2)
+    rows = history(tmp_path / "a" / "metrics.csv", [0.5, 0.25], epochs=2)
     assert rows == [
         {"epoch": 1, "learning_rate": 0.1, "loss": 10, "validation_loss": 0.5},
         {"epoch": 2, "learning_rate": 0.1, "loss": 20, "validation_loss": 0.25},
     ]
-    header = (tmp_path / "a" / "history.csv").read_text().splitlines()[0]
+    header = (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0]
     assert header == "epoch,learning_rate,loss,validation_loss"
     assert read_history(tmp_path / "absent.csv") == []
 
 
 def test_an_epoch_is_one_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="monai_sg.handlers.history"):
-        history(tmp_path / "history.csv", [0.5, None, 0.75], epochs=3)
+        history(tmp_path / "metrics.csv", [0.5, None, 0.75], epochs=3)
     assert caplog.messages == [
         "Epoch 1 of 3: training loss 10.0000; validation loss 0.5000; best so far.",
         "Epoch 2 of 3: training loss 20.0000.",
@@ -136,7 +136,7 @@ def test_an_epoch_is_one_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 def test_epochs_without_validation_have_no_validation_loss(tmp_path: Path) -> None:
-    rows = history(tmp_path / "history.csv", [None, 0.5, None], epochs=3)
+    rows = history(tmp_path / "metrics.csv", [None, 0.5, None], epochs=3)
     assert [row.get("validation_loss") for row in rows] == [None, 0.5, None]
 
 

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from ignite.engine import Engine
 from ignite.exceptions import NotComputableError
 
 from monai_sg.metrics.overlap import (
@@ -81,43 +87,76 @@ def test_soft_dice_loss_by_hand() -> None:
     assert float(soft_dice_loss(torch.zeros(4), torch.zeros(4))) == 0
 
 
-def case(probability: list[float], label: list[int]) -> dict[str, torch.Tensor]:
-    measured = MeasureOverlapd()({"pred": torch.tensor([probability]), "label": torch.tensor([label]), "id": "a"})
-    assert measured["id"] == "a"
+def case(name: str, probability: list[Any], label: list[Any]) -> dict[str, Any]:
+    """Measure a case; rows of several structures, or the voxels of one."""
+    p, g = (torch.atleast_2d(torch.tensor(values)) for values in (probability, label))
+    measured = MeasureOverlapd()({"pred": p, "label": g, "id": name})
+    assert measured["case"] == name
     return measured
 
 
-ONE, TWO, EMPTY = case([0.9, 0.1], [1, 0]), case([0.9, 0.9, 0.9, 0.9], [1, 0, 0, 0]), case([0.0, 0.0], [0, 0])
+ONE, TWO = case("one", [0.9, 0.1], [1, 0]), case("two", [0.9, 0.9, 0.9, 0.9], [1, 0, 0, 0])
+EMPTY = case("empty", [0.0, 0.0], [0, 0])
 
 
-@pytest.mark.parametrize(
-    ("measure", "reduction", "value"),
-    [
-        ("dice@0.5", "case", (1 + 2 / 5) / 2),
-        ("dice@0.5", "pooled", 4 / 7),
-        ("iou_fg@0.5", "case", (1 + 1 / 4) / 2),
-        ("iou_fg@0.5", "pooled", 2 / 5),
-        ("loss", "case", ((1 - 2.8 / 3) + (1 - 2.8 / 5.6) + 0) / 3),
-    ],
-)
-def test_metric_per_case_and_pooled(measure: str, reduction: str, value: float) -> None:
-    metric = Overlap(measure, reduction)
-    metric.update([ONE])
-    metric.update([TWO, EMPTY])
-    assert metric.compute() == pytest.approx(value)
+def computed(metric: Overlap, *batches: list[dict[str, Any]]) -> dict[str, float]:
+    engine = Engine(lambda engine, batch: batch)
+    metric.attach(engine, "overlap")
+    return engine.run(batches).metrics
 
 
-def test_a_metric_without_cases_and_an_unknown_one_are_refused() -> None:
-    for reduction in ("case", "pooled"):
-        with pytest.raises(NotComputableError):
-            Overlap("dice@0.5", reduction).compute()
-    for measure, reduction in [("dice", "case"), ("dice@0.5", "sum"), ("loss", "pooled")]:
-        with pytest.raises(ValueError, match="There is no"):
-            Overlap(measure, reduction)
+def test_one_metric_gives_all_measures_per_case_and_pooled() -> None:
+    found = computed(Overlap(["liver"]), [ONE], [TWO, EMPTY])
+    assert set(found) == {"loss", *MEASURES, *(f"{name}_pooled" for name in MEASURES)}
+    assert found["dice@0.5"] == pytest.approx((1 + 2 / 5) / 2)
+    assert found["dice@0.5_pooled"] == pytest.approx(4 / 7)
+    assert found["iou_fg@0.5"] == pytest.approx((1 + 1 / 4) / 2)
+    assert found["iou_fg@0.5_pooled"] == pytest.approx(2 / 5)
+    assert found["loss"] == pytest.approx(((1 - 2.8 / 3) + (1 - 2.8 / 5.6) + 0) / 3)
 
 
-@pytest.mark.parametrize("reduction", ["case", "pooled"])
-def test_a_metric_that_is_defined_for_none_of_the_cases_is_nan(reduction: str) -> None:
-    undefined = Overlap("dice@0.5", reduction)
-    undefined.update([EMPTY])
-    assert math.isnan(undefined.compute())
+def test_several_structures_have_their_own_values_and_the_mean_of_those_that_are_defined() -> None:
+    both = case("both", [[0.9, 0.1], [0.9, 0.9]], [[1, 0], [1, 0]])
+    half = case("half", [[0.9, 0.1], [0.1, 0.1]], [[0, 1], [0, 0]])
+    found = computed(Overlap(["head", "tail"]), [both, half])
+    assert found["dice@0.5_head"] == pytest.approx((1 + 0) / 2)
+    assert found["dice@0.5_tail"] == pytest.approx(2 / 3), "in the second case there is none to find"
+    assert found["dice@0.5"] == pytest.approx(((1 + 2 / 3) / 2 + 0) / 2)
+    assert found["dice@0.5_head_pooled"] == pytest.approx(2 / 4)
+    assert found["dice@0.5_pooled"] == pytest.approx((2 / 4 + 2 / 3) / 2)
+    assert found["loss"] == pytest.approx(mean([1 - 2.8 / 3, 1 - 2.8 / 3.8, 1 - 1.2 / 3, 1 - 1 / 1.2]), abs=1e-6)
+
+
+def test_structures_and_names_have_to_agree() -> None:
+    with pytest.raises(ValueError, match=r"1 structures were predicted, but 2 are named"):
+        computed(Overlap(["head", "tail"]), [ONE])
+    with pytest.raises(ValueError, match=r"\(2, 2\) cannot be compared with a label of shape \(1, 2\)"):
+        case("a", [[0.1, 0.2], [0.3, 0.4]], [0, 1])
+
+
+def test_a_case_that_is_seen_twice_counts_once() -> None:
+    assert computed(Overlap(), [ONE], [TWO], [ONE]) == computed(Overlap(), [TWO, ONE])
+
+
+def test_without_cases_there_is_no_value_and_where_none_is_defined_it_is_nan() -> None:
+    with pytest.raises(NotComputableError):
+        Overlap().compute()
+    found = computed(Overlap(), [EMPTY])
+    assert math.isnan(found["dice@0.5"])
+    assert math.isnan(found["dice@0.5_pooled"])
+    assert found["loss"] == 0
+
+
+def _of_rank(rank: int, world: int, path: str, cases: list[dict[str, Any]]) -> None:
+    dist.init_process_group("gloo", rank=rank, world_size=world, init_method=f"file://{path}/meet")
+    found = computed(Overlap(), cases[rank::world])
+    Path(path, f"rank_{rank}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+@pytest.mark.dist
+def test_ranks_give_what_one_process_gives(tmp_path: Path) -> None:
+    cases = [ONE, TWO, case("three", [0.7, 0.2, 0.96], [1, 1, 0])]
+    torch.multiprocessing.spawn(_of_rank, (2, str(tmp_path), cases), nprocs=2)
+    for rank in range(2):
+        assert json.loads((tmp_path / f"rank_{rank}.json").read_text()) == computed(Overlap(), cases)

@@ -27,15 +27,45 @@ def test_record_accepts_the_same_run_and_names_the_difference_of_another(tmp_pat
         record(tmp_path, amp=True).check()
 
 
-def test_a_finished_record_may_be_renewed_where_that_is_allowed(tmp_path: Path) -> None:
-    def renewable(**more: Any) -> RunRecord:
-        return RunRecord(tmp_path / "run.json", "train", {"seed": 0}, renewable=True, **more)
+def test_other_data_start_a_finished_record_anew_where_that_is_allowed(tmp_path: Path) -> None:
+    def renewable(seed: int = 0, **more: Any) -> RunRecord:
+        return RunRecord(tmp_path / "run.json", "train", {"seed": seed}, renewable=True, **more)
 
     renewable().write(finished=False)
-    with pytest.raises(ValueError, match="other settings: data was"):
+    with pytest.raises(ValueError, match=r"other settings: data was .* or delete the folder\."):
         renewable(data=[1]).check()
     renewable().write(finished=True)
     renewable(data=[1]).check()
+    assert renewable(data=[1]).starts_anew
+    assert not renewable().starts_anew
+    with pytest.raises(ValueError, match=r"data was .*; seed was 0, is 1\. .* or restart\."):
+        renewable(1, data=[1]).check()
+
+
+def test_restart_starts_what_has_finished_anew_and_continues_what_has_not(tmp_path: Path) -> None:
+    def again(**settings: Any) -> RunRecord:
+        return RunRecord(tmp_path / "run.json", "train", {"seed": 0, **settings}, restart=True)
+
+    assert not again().starts_anew
+    again().write(finished=False)
+    assert not again().starts_anew
+    with pytest.raises(ValueError, match="seed was 0, is 1"):
+        again(seed=1).check()
+    again().write(finished=True, epochs=3, max_epochs=5)
+    assert again().starts_anew
+    assert again(seed=1).starts_anew
+    again(seed=1).check()
+
+
+def test_what_has_finished_goes_on_to_more_epochs_only(tmp_path: Path) -> None:
+    record(tmp_path).check_repetition(5)
+    record(tmp_path).write(finished=False)
+    record(tmp_path).check_repetition(5)
+    record(tmp_path).write(finished=True, epochs=3, max_epochs=5)
+    for epochs in (4, 5):
+        with pytest.raises(ValueError, match=r"finished in .* after 3 epochs\. Give .* more than 5 epochs"):
+            record(tmp_path).check_repetition(epochs)
+    record(tmp_path).check_repetition(6)
 
 
 def test_record_keeps_the_stages_apart(tmp_path: Path) -> None:

@@ -91,13 +91,13 @@ def test_training_twice_with_more_labels(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     train(bundle, records(liver_cohort, 0, 1), records(liver_cohort, 100), epochs=2)
-    assert len(read_history(bundle / "eval/train/history.csv")) == 2
+    assert len(read_history(bundle / "eval/train/metrics.csv")) == 2
     assert read_json(bundle / "models/model.json")["images"] == 2
     first = saved(bundle)
     given = bundle / "models/given.pt"
     shutil.copy(bundle / "models/model.pt", given)
     train(bundle, records(liver_cohort, 0, 1, 2, 3), records(liver_cohort, 100))
-    assert len(read_history(bundle / "eval/train/history.csv")) == 1, "a new run, not the old one continued"
+    assert len(read_history(bundle / "eval/train/metrics.csv")) == 1, "a new run, not the old one continued"
     assert read_json(bundle / "models/model.json")["images"] == 4
     second = saved(bundle)
     assert not same(first, second)

@@ -73,7 +73,7 @@ def test_patches_are_varied_by_default_and_left_as_they_are_in_the_paper(names: 
 def test_the_learning_rate_follows_its_preset(cubes: Path, tmp_path: Path, names: list[str]) -> None:
     values = {"lr_scheduler::patience": 0, "lr_scheduler::threshold": 9.0} if names == PAPER else {}
     run(names, cubes, tmp_path, epochs=4, learning_rate=0.01, **values)
-    rates = [row["learning_rate"] for row in read_history(tmp_path / "train" / "history.csv")]
+    rates = [row["learning_rate"] for row in read_history(tmp_path / "train" / "metrics.csv")]
     # A threshold that no loss meets halves the rate after every epoch but the first.
     halved = [0.01, 0.005, 0.0025, 0.00125]
     cosine = [0.005 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(1, 5)]
@@ -169,6 +169,6 @@ def test_roi_size_reaches_training_validation_evaluation_and_inference(liver_coh
     get = parser(BUNDLE, TRAIN, values).get_parsed_content
     assert get("train::dataset")[0][0]["image"].shape == (1, 16, 8, 24)
     assert get("preflight").crop_size == (16, 8, 24)
-    assert get("validate::inferer").inferer.roi_size == [16, 8, 24]
-    assert parser(BUNDLE, EVALUATE, values).get_parsed_content("validate::inferer").inferer.roi_size == [16, 8, 24]
-    assert parser(BUNDLE, INFERENCE, values).get_parsed_content("inferer").inferer.roi_size == [16, 8, 24]
+    assert get("validate::inferer").roi_size == [16, 8, 24]
+    assert parser(BUNDLE, EVALUATE, values).get_parsed_content("validate::inferer").roi_size == [16, 8, 24]
+    assert parser(BUNDLE, INFERENCE, values).get_parsed_content("inferer").roi_size == [16, 8, 24]

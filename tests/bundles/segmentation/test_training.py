@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_sg.handlers.history import read_history
+from monai_sg.runs.record import RunRecord
 from monai_sg.utils.files import read_json, sha256_of
 from tests.bundles.families.segmentation import (
     BUNDLE,
@@ -41,10 +42,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def test_training_learns_and_keeps_the_best_weights(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
     run(TRAIN, cubes, tmp_path, epochs=8, patches_per_volume=8, learning_rate=0.02, **cache)
-    history = read_history(tmp_path / "train/history.csv")
+    history = read_history(tmp_path / "train/metrics.csv")
     assert [row["epoch"] for row in history] == list(range(1, 9))
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
-    best = min(history, key=lambda row: row["validation_loss"])
+    best = max(history, key=lambda row: row["validation_dice@0.5"])
     assert best["validation_dice@0.5"] > 0.8
     whole = {"pretrained_path": str(tmp_path / "models/model.pt"), "pretrained_part": ["encoder", "decoder", "head"]}
     saved = made(TRAIN, cubes, tmp_path / "again", **whole, **cache)
@@ -54,14 +55,13 @@ def test_training_learns_and_keeps_the_best_weights(cubes: Path, tmp_path: Path,
         assert value == pytest.approx(best[f"validation_{name}"], rel=1e-6), name
 
 
-def test_training_leaves_weights_with_their_description_and_no_state(finished_liver: Path) -> None:
+def test_training_leaves_weights_with_their_description(finished_liver: Path) -> None:
     assert sorted(path.name for path in (finished_liver / "models").iterdir()) == ["model.json", "model.pt"]
     facts = read_json(finished_liver / "models/model.json")
     assert (facts["version"], facts["network"]["width"], facts["images"]) == (1, 4, 4)
     assert facts["pretrained"] == {}
     assert facts["preprocessing"]["roi_size"] == [16, 16, 16]
     assert read_json(finished_liver / "run.json")["train"]["finished"]
-    assert not (finished_liver / "train/state.pt").exists()
     assert not list(finished_liver.rglob(".*"))
 
 
@@ -71,7 +71,7 @@ def test_inference_and_evaluation_take_the_settings_that_a_training_left(finishe
     for names in (INFERENCE, EVALUATE):
         get = parser(BUNDLE, names, {**arguments, "output_dir": str(finished_liver)}).get_parsed_content
         assert get("network").encoder_channels == [8, 16, 32, 64]
-        assert get("inferer" if names == INFERENCE else "validate::inferer").inferer.roi_size == [16, 16, 16]
+        assert get("inferer" if names == INFERENCE else "validate::inferer").roi_size == [16, 16, 16]
     assert arguments.keys() <= {*content(config(BUNDLE, EVALUATE[0]))}
 
 
@@ -91,10 +91,9 @@ def test_killed_twice_and_started_again_ends_bit_for_bit_the_same(
     assert (broken / "train/state.pt").is_file()
     assert same(final_network(cubes, broken, **values), expected)
     assert same(weights(broken), weights(straight))
-    history = read_history(straight / "train/history.csv")
+    history = read_history(straight / "train/metrics.csv")
     assert history[-1]["learning_rate"] < history[0]["learning_rate"]
-    assert read_history(broken / "train/history.csv") == history
-    assert not (broken / "train/state.pt").exists()
+    assert read_history(broken / "train/metrics.csv") == history
 
 
 def test_number_of_workers_does_not_matter(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
@@ -104,7 +103,7 @@ def test_number_of_workers_does_not_matter(cubes: Path, tmp_path: Path, cache: d
     assert same(weights(tmp_path / "2"), weights(tmp_path / "0"))
 
 
-NEVER_BETTER = {"validate::evaluator::metric_cmp_fn": "$lambda current, best: False", "epochs": 9, "patience": 2}
+NEVER_BETTER = {"learning_rate": 0.0, "epochs": 9, "patience": 2}
 
 
 def test_training_stops_after_patience_also_when_it_was_killed(
@@ -114,9 +113,8 @@ def test_training_stops_after_patience_also_when_it_was_killed(
         if kill:
             interrupted(cubes, output, 3, **NEVER_BETTER, **cache)
         run(TRAIN, cubes, output, **NEVER_BETTER, **cache)
-        assert [row["epoch"] for row in read_history(output / "train/history.csv")] == [1, 2, 3]
+        assert [row["epoch"] for row in read_history(output / "train/metrics.csv")] == [1, 2, 3]
         assert read_json(output / "run.json")["train"]["finished"]
-        assert not (output / "train/state.pt").exists()
 
 
 def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
@@ -125,7 +123,7 @@ def test_a_worse_model_after_a_restart_does_not_replace_a_better_one(
     interrupted(cubes, tmp_path, 2, epochs=3, **cache)
     best = (tmp_path / "models/model.pt").read_bytes()
     state = torch.load(tmp_path / "train/state.pt", weights_only=True)
-    state["validator"]["best_metric"] = -1.0
+    state["validator"]["best_metric"] = 2.0
     torch.save(state, tmp_path / "train/state.pt")
     run(TRAIN, cubes, tmp_path, epochs=3, **cache)
     assert (tmp_path / "models/model.pt").read_bytes() == best
@@ -141,22 +139,68 @@ def test_an_unfinished_run_is_not_continued_with_other_settings(
     sentence = str(cause(error.value))
     assert "foreground_share was 0.5, is 0.9; learning_rate was 0.001, is 0.5" in sentence
     assert "another output_dir" in sentence
-    assert len(read_history(tmp_path / "train/history.csv")) == 1
+    assert len(read_history(tmp_path / "train/metrics.csv")) == 1
 
 
-def test_a_finished_run_may_be_followed_by_one_with_other_settings(
-    cubes: Path, tmp_path: Path, cache: dict[str, str]
-) -> None:
+def test_a_finished_run_is_repeated_only_when_asked_to(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
     run(TRAIN, cubes, tmp_path, epochs=2, **cache)
     first = weights(tmp_path)
-    # Killed after the record of its end, before its state was removed.
-    interrupted(cubes, tmp_path / "other", 2, epochs=2, **cache)
-    shutil.copy(tmp_path / "other/train/state.pt", tmp_path / "train/state.pt")
-    run(TRAIN, cubes, tmp_path, epochs=1, label_fraction=0.5, **cache)
-    assert len(read_history(tmp_path / "train/history.csv")) == 1, "it starts anew"
+    with pytest.raises(RuntimeError) as error:
+        run(TRAIN, cubes, tmp_path, epochs=2, **cache)
+    assert "train has finished in" in str(cause(error.value))
+    assert "restart True" in str(cause(error.value))
+    with pytest.raises(RuntimeError) as error:
+        run(TRAIN, cubes, tmp_path, epochs=1, label_fraction=0.5, **cache)
+    assert "label_fraction was 1.0, is 0.5" in str(cause(error.value))
+    assert same(weights(tmp_path), first)
+    run(TRAIN, cubes, tmp_path, epochs=1, label_fraction=0.5, restart=True, **cache)
+    assert len(read_history(tmp_path / "train/metrics.csv")) == 1, "it starts anew"
     assert not same(weights(tmp_path), first)
     assert read_json(tmp_path / "models/model.json")["images"] == 2
     assert read_json(tmp_path / "run.json")["train"]["settings"]["label_fraction"] == 0.5
+
+
+def test_more_epochs_continue_a_finished_run_as_if_it_had_not_stopped(
+    cubes: Path, tmp_path: Path, cache: dict[str, str]
+) -> None:
+    # The cosine ends with the epochs, so that a longer one is another from its beginning.
+    constant = {"_target_": "torch.optim.lr_scheduler.ConstantLR", "optimizer": "@optimizer", "factor": 1.0}
+    values = {"lr_scheduler": constant, **cache}
+    expected = final_network(cubes, tmp_path / "straight", epochs=3, **values)
+    run(TRAIN, cubes, tmp_path / "more", epochs=2, **values)
+    assert same(final_network(cubes, tmp_path / "more", epochs=3, **values), expected)
+    assert same(weights(tmp_path / "more"), weights(tmp_path / "straight"))
+    histories = [read_history(tmp_path / name / "train/metrics.csv") for name in ("straight", "more")]
+    assert histories[0] == histories[1]
+    facts = read_json(tmp_path / "more/run.json")["train"]
+    best = max(histories[0], key=lambda row: row["validation_dice@0.5"])
+    assert (facts["epochs"], facts["max_epochs"], facts["selected_epoch"]) == (3, 3, best["epoch"])
+    assert facts["selected_value"] == pytest.approx(best["validation_dice@0.5"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_statistics", True),
+        ("known_labels", [0, 1]),
+        ("match_affine", False),
+        ("loss::batch", False),
+        ("validate::inferer::mode", "constant"),
+        ("patience", 3),
+    ],
+)
+def test_a_run_is_known_by_all_that_changes_its_result(
+    finished_liver: Path, liver_cohort: Path, name: str, value: Any
+) -> None:
+    def record(**more: Any) -> RunRecord:
+        values = {"epochs": 4, "learning_rate": 0.02, **more}
+        found: RunRecord = made(TRAIN, liver_cohort, finished_liver, **values).parser.get_parsed_content("record")
+        return found
+
+    assert record(num_workers=1, epochs=9, sw_batch_size=2, device="cuda").is_done
+    assert not record(**{name: value}).is_done
+    with pytest.raises(ValueError, match=f"{name} was .*, is {re.escape(repr(value))}"):
+        record(**{name: value}).check()
 
 
 def test_label_fractions_are_nested_and_count_for_the_validation(

@@ -32,7 +32,7 @@ def test_evaluation_writes_the_metrics_of_the_saved_epoch(
     metrics = {name: float(value) for name, value in (line.split(",") for line in lines)}
     assert set(metrics) == {"loss", *content(config(BUNDLE, "evaluate.json"))["validate::additional_metrics"]}
     assert all(isfinite(value) for value in metrics.values())
-    (row,) = read_history(finished_run / "train" / "history.csv")
+    (row,) = read_history(finished_run / "train" / "metrics.csv")
     for name in ("loss", "accuracy", "classification"):
         assert metrics[name] == pytest.approx(row[f"validation_{name}"], rel=1e-6), name
 
@@ -71,7 +71,7 @@ def test_network_and_heads_are_on_the_device(changed: dict[str, Any], name: str)
 
 def test_the_same_overrides_reach_inference(changed: dict[str, Any]) -> None:
     get = parser(BUNDLE, ["inference.json"], {**changed, "spacing": [3.0, 2.0, 1.0]}).get_parsed_content
-    assert get("inferer").inferer.roi_size == [24, 16, 8]
+    assert get("inferer").roi_size == [24, 16, 8]
     assert get("network_def").encoder_channels == [4, 8, 16, 32]
     resample, scale = get("preprocessing").transforms[-2:]
     assert resample.spacing_transform.pixdim.tolist() == [3.0, 2.0, 1.0]

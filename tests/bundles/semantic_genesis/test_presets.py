@@ -177,7 +177,7 @@ def test_restoration_is_measured_against_the_crop_before_all_corruption(made: di
     method = made["train"]("method")
     image = torch.rand(2, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
     batch = {"image": image.clone(), "label": torch.tensor([0, 1])}
-    output = method(batch, method.sample(batch, torch.Generator().manual_seed(1)))
+    output = method(batch, method.sample(batch, *[torch.Generator().manual_seed(1)] * 2))
     torch.testing.assert_close(batch["image"], image, rtol=0, atol=0)
     expected = (output["restored"] - image).square().flatten(1).mean(1)
     torch.testing.assert_close(output["restoration"], expected)

@@ -22,7 +22,7 @@ def train(data: Path, output: Path, **more: Any) -> list[dict[str, float]]:
     workflow = Chain(BUNDLE, overrides(data, output, epochs=3, **more), ["train"]).workflow("train")
     workflow.run()
     workflow.finalize()
-    return read_history(output / "train" / "history.csv")
+    return read_history(output / "train" / "metrics.csv")
 
 
 def test_training_is_bit_for_bit_the_same_with_a_probe(
@@ -54,4 +54,4 @@ def test_bad_boxes_stop_before_the_first_epoch(finished_run: Path, phantom_cohor
         train(phantom_cohort, output, probe_boxes=str(tmp_path / "boxes.csv"))
     assert "'nobody', which is none of the" in str(error.value.__cause__)
     assert not RunRecord(output / "run.json", "train", {}).is_finished
-    assert not (output / "train" / "history.csv").exists()
+    assert not (output / "train" / "metrics.csv").exists()

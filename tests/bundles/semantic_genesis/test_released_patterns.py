@@ -37,7 +37,7 @@ def _run(names: list[str], values: dict[str, Any]) -> None:
 def test_both_stages_train_on_the_arrays_alone(released: Path, tmp_path: Path) -> None:
     for stage in ("classify", "train"):
         _run([f"{stage}.json", "data_released.json"], _values(released, tmp_path))
-        (row,) = read_history(tmp_path / stage / "history.csv")
+        (row,) = read_history(tmp_path / stage / "metrics.csv")
         assert 0 < row["validation_loss"] < 10
     assert not {"datalist.json", "cache", "patterns.json"} & {path.name for path in tmp_path.iterdir()}
     head = torch.load(tmp_path / "train" / "method.pt", weights_only=True)["head.linear.bias"]
