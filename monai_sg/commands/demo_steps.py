@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
+from time import monotonic
 from typing import Any
 
 from ..data.phantom.ct import write_ct_cohort
@@ -18,6 +21,7 @@ from ..studies.evaluation import Evaluation, evaluate
 from ..utils.bundle_folders import PRETRAINING, SEGMENTATION
 from ..utils.errors import UserError
 from ..utils.files import absolute
+from ..utils.progress import duration
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +31,12 @@ SMALL = {
     "width": 8,
     "crop_size": [32, 32, 16],
     "overview_size": [32, 32, 32],
-    "num_classes": 20,
+    "num_classes": 12,
+    "scales": 2,
     "batch_size": 8,
     "num_workers": 0,
 }
-EPOCHS = {"autoencoder": 20, "discover": 1, "classify": 4, "train": 4}
+EPOCHS = {"autoencoder": 20, "classify": 5, "train": 5}
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
 
@@ -49,6 +54,32 @@ LIVER = {
     "val_interval": 2,
 }
 LIVER_EPOCHS = 10
+
+TITLES = {
+    "autoencoder": "training an auto-encoder on whole scans",
+    "discover": "discovering patterns",
+    "classify": "learning to tell the patterns",
+    "train": "learning to restore and tell them",
+}
+# Processor seconds of each step on a Xeon of 2023, for the time left.
+SECONDS = {
+    "phantoms": 14,
+    "autoencoder": 37,
+    "discover": 2,
+    "classify": 28,
+    "train": 76,
+    "measure": 10,
+    "fine-tuning": 120,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the demo: what it does, and about how long it takes."""
+
+    title: str
+    seconds: float
+    run: Callable[[], None]
 
 
 class Demo:
@@ -75,10 +106,12 @@ class Demo:
         overrides: dict[str, Any],
     ) -> None:
         self.folder = absolute(output)
-        self.phantoms = data is None and labelled is None
-        self.data, self.labelled = data, labelled
+        self.makes_scans, self.phantoms = data is None, data is None and labelled is None
+        self.data = str(self.folder / "phantom") if data is None else data
+        self.labelled = str(self.folder / "labelled_phantom") if self.phantoms else labelled
         self.check = self.phantoms if check is None else check
         self.epochs, self.seeds, self.overrides = epochs, seeds, overrides
+        self.pictures: list[Path] = []
 
     def run(self) -> list[str]:
         """Run all steps, print the measures on the way, and return lines that say where everything is.
@@ -86,51 +119,63 @@ class Demo:
         Raises:
             UserError: a check failed.
         """
-        data = self.data or _phantom(self.folder / "phantom")
-        pictures = self._pretrain({**places(data, str(self.folder)), **SMALL, **self.overrides})
-        labelled = _labelled_phantom(self.folder / "labelled_phantom") if self.phantoms else self.labelled
-        if labelled is not None:
-            pictures += self._fine_tune(labelled)
-        return ["", f"weights     {self.folder / 'models' / 'model.pt'}", *(f"picture     {path}" for path in pictures)]
+        steps = self._steps()
+        total, start, done = sum(step.seconds for step in steps), monotonic(), 0.0
+        for number, step in enumerate(steps, start=1):
+            left = total - done if number == 1 else (monotonic() - start) / done * (total - done)
+            logger.info(f"Step {number} of {len(steps)}: {step.title}; about {duration(left)} left.")
+            step.run()
+            done += step.seconds
+        weights = self.folder / "models" / "model.pt"
+        return ["", f"weights     {weights}", *(f"picture     {path}" for path in self.pictures)]
 
-    def _pretrain(self, settings: dict[str, Any]) -> list[Path]:
-        """Run the chain, print what it learnt, and return the pictures."""
-        chain = Chain(PRETRAINING, settings)
-        chain.run(**{stage: {"epochs": EPOCHS[stage] if self.epochs is None else self.epochs} for stage in STAGES})
-        result = evaluate(chain)
+    def _steps(self) -> list[Step]:
+        steps = [Step(title, SECONDS[stage], partial(self._stage, stage)) for stage, title in TITLES.items()]
+        steps.append(Step("measuring what was learnt", SECONDS["measure"], self._measure))
+        if self.makes_scans:
+            steps.insert(0, Step("writing phantoms", SECONDS["phantoms"], self._write_phantoms))
+        if self.labelled is not None:
+            title = f"fine-tuning from the weights and from scratch, {self.seeds} seed{'s' * (self.seeds > 1)}"
+            steps.append(Step(title, SECONDS["fine-tuning"] * self.seeds, self._fine_tune))
+        return steps
+
+    def _write_phantoms(self) -> None:
+        if not Path(self.data, "annotations.csv").is_file():
+            write_ct_cohort(Path(self.data), PATIENTS, shape=SHAPE)
+        labelled = self.folder / "labelled_phantom"
+        if self.phantoms and not (labelled / f"segmentation-{LIVER_PATIENTS[-1]}.nii").is_file():
+            write_ct_cohort(labelled, seed=LIVER_SEED, layout="lits", numbers=LIVER_PATIENTS, shape=SHAPE)
+
+    def _chain(self, *stages: str) -> Chain:
+        settings = {**places(self.data, str(self.folder)), **SMALL, **self.overrides}
+        return Chain(PRETRAINING, settings, stages or STAGES)
+
+    def _stage(self, stage: str) -> None:
+        epochs = EPOCHS.get(stage) if self.epochs is None else self.epochs
+        self._chain(stage).run(**({stage: {"epochs": epochs}} if stage in EPOCHS else {}))
+
+    def _measure(self) -> None:
+        """Print what the pre-training learnt, and draw it."""
+        result = evaluate(self._chain())
         _print(result.lines())
         if self.check:
             _check(result)
-        return draw_pretraining(chain, self.folder / "figures")
+        self.pictures += draw_pretraining(self._chain(), self.folder / "figures")
 
-    def _fine_tune(self, labelled: str) -> list[Path]:
-        """Fine-tune from the weights and from scratch, print both, and return the pictures."""
-        more = {"dataset_dir": str(absolute(labelled)), **LIVER}
+    def _fine_tune(self) -> None:
+        """Fine-tune from the weights and from scratch, print both, and draw them."""
+        more = {"dataset_dir": str(absolute(str(self.labelled))), **LIVER}
         weights, epochs = self.folder / "models" / "model.pt", LIVER_EPOCHS if self.epochs is None else self.epochs
         result = run_comparison(SEGMENTATION, weights, self.folder / "liver", range(self.seeds), [epochs], more)
         _print(result.lines())
         if self.check:
             _check_liver(result, epochs)
-        return draw_comparison(result.runs, self.folder / "liver" / "figures")
+        self.pictures += draw_comparison(result.runs, self.folder / "liver" / "figures")
 
 
 def _print(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(["", *lines, ""]))
     sys.stdout.flush()
-
-
-def _phantom(folder: Path) -> str:
-    if not (folder / "annotations.csv").is_file():
-        logger.info(f"Writing a phantom cohort of {PATIENTS} patients to {folder}.")
-        write_ct_cohort(folder, PATIENTS, shape=SHAPE)
-    return str(folder)
-
-
-def _labelled_phantom(folder: Path) -> str:
-    if not (folder / f"segmentation-{LIVER_PATIENTS[-1]}.nii").is_file():
-        logger.info(f"Writing {len(LIVER_PATIENTS)} labelled phantoms, laid out as LiTS-2017, to {folder}.")
-        write_ct_cohort(folder, seed=LIVER_SEED, layout="lits", numbers=LIVER_PATIENTS, shape=SHAPE)
-    return str(folder)
 
 
 def _check(result: Evaluation) -> None:

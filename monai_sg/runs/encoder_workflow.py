@@ -55,9 +55,9 @@ def _cache_of(path: Path) -> dict[str, str]:
 
 
 def _axes(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the number of axes of the images that the network takes, as an override."""
+    """Return the numbers of axes and channels of the images that the network takes, as overrides."""
     arguments = arguments_of(overrides.get("network_def") or network_described(path))
-    return {name: value for name, value in arguments.items() if name == "spatial_dims"}
+    return {name: value for name, value in arguments.items() if name in ("spatial_dims", "in_channels")}
 
 
 def _preprocessing(path: Path) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...transforms.resampling import resize
 from ...utils.errors import AbsentError, UserError
-from ..cache.resampling import resize
 from ..records import PatternTable
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from ..readers.formats import SPACING_FILE
 from ..readers.stacks import is_pattern, slices_of
 from ..records import images_of
 
-VERSION = 5
+VERSION = 6
 LABEL_VERSION = 2
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...transforms.resampling import grid_of_size, resample, resize
 from ...utils.files import write_atomic
 from ..intensity import IntensityRange, Window, checked_range, scaled
 from .index import CacheEntry, LabelEntry
-from .resampling import nearest, resize
 from .stored import array_path, loaded, open_array, physical
 
 
@@ -179,7 +179,7 @@ class VolumeCache:
         labels = np.zeros(edges, dtype=np.int32)
         if inside is not None:
             labels[target] = self.label(name)[inside]
-        return labels if size is None or tuple(size) == edges else nearest(labels, size)
+        return resample(labels, grid_of_size(edges, edges if size is None else size), nearest=True)
 
     def overview(self, name: str, size: Sequence[int]) -> np.ndarray:
         """Return the whole image resized to ``size`` voxels, in physical units.

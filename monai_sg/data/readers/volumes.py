@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import torch
 from monai.data.meta_tensor import MetaTensor
-from monai.transforms.spatial.array import Spacing
 
+from ...transforms.resampling import grid_of_spacing, resample
 from ..intensity import HU_AIR
 from .channels import read_on_one_grid, split_channels
 from .formats import UnusableImageError
@@ -120,16 +120,12 @@ def _is_whole(values: np.ndarray) -> bool:
 
 
 def _resample(values: np.ndarray, affine: np.ndarray, spacing: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Resample to ``spacing`` with MONAI's ``Spacing`` (linear, edge values repeated)."""
-    num_axes = values.ndim
-    if len(spacing) != num_axes:
-        raise ValueError(f"spacing is {tuple(spacing)}, but the image has {num_axes} axes; give {num_axes} numbers.")
-    kept = [*range(num_axes), 3]
-    image = _meta_tensor(values, affine[np.ix_(kept, kept)])
-    resampled = cast(MetaTensor, Spacing(pixdim=tuple(spacing), mode="bilinear", padding_mode="border")(image))
+    """Resample to ``spacing``; the centre of the first voxel stays, so that the directions are all that changes."""
+    own = np.linalg.norm(affine[:3, :3], axis=0)[: values.ndim]
+    grid = grid_of_spacing(values.shape, own.tolist(), spacing)
     affine = affine.copy()
-    affine[np.ix_(kept, kept)] = np.asarray(resampled.affine)
-    return np.asarray(resampled[0]), affine
+    affine[:3, : values.ndim] *= [line.step for line in grid]
+    return resample(values, grid), affine
 
 
 def _check_contrast(values: np.ndarray, spacing: Sequence[float]) -> None:

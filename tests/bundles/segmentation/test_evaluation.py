@@ -14,7 +14,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 from monai.inferers import SlidingWindowInferer
-from monai.transforms import LoadImage, Orientation, ResampleToMatch, Resize, Spacing
+from monai.transforms import LoadImage, Orientation, ResampleToMatch
 
 from monai_sg.metrics.overlap import MEASURES
 from monai_sg.networks.genesis_unet import GenesisUNet
@@ -39,22 +39,36 @@ def network_of(finished: Path) -> GenesisUNet:
     return network
 
 
+def triangles(values: np.ndarray, places: list[np.ndarray], steps: list[float]) -> np.ndarray:
+    """Average what lies below a triangle around each place, as wide as the places are apart, but for finer grids."""
+    for axis, (place, step) in enumerate(zip(places, steps, strict=True), start=1):
+        length = values.shape[axis]
+        distance = np.abs(place.clip(0, length - 1)[:, None] - np.arange(length))
+        weight = (1 - distance / max(1.0, step)).clip(0)
+        values = np.moveaxis(np.tensordot(weight / weight.sum(1, keepdims=True), values, (1, axis)), 0, axis)
+    return values.astype(np.float32)
+
+
 def probability(network: GenesisUNet, path: Path, grid: dict[str, Any]) -> np.ndarray:
     """Segment a scan step by step, and bring the probability back to the voxels of the file."""
     own = LoadImage(ensure_channel_first=True)(str(path))
-    image = turned = Orientation(axcodes="RAS", labels=None)(own)
+    turned = Orientation(axcodes="RAS", labels=None)(own)
+    shape, spacing, corner, steps = np.array(turned.shape[1:]), turned.pixdim.numpy(), 0.0, np.ones(3)
     if "spacing" in grid:
-        image = Spacing(pixdim=grid["spacing"], mode="bilinear", padding_mode="border")(turned)
-    if "image_size" in grid:
-        image = Resize(spatial_size=grid["image_size"], mode="trilinear")(turned)
+        steps = grid["spacing"] / spacing
+    if "image_size" in grid:  # between outer faces rather than from centre to centre
+        steps, corner = shape / np.array([*grid["image_size"][:2], shape[2]]), 0.5
+    sizes = shape / steps if corner else (shape - 1) / steps + 1
+    there = [(np.arange(round(size)) + corner) * step - corner for size, step in zip(sizes, steps, strict=True)]
+    back = [(np.arange(length) + corner) / step - corner for length, step in zip(shape, steps, strict=True)]
+    image = torch.from_numpy(triangles(np.asarray(turned), there, list(steps)))
     scaled = (image.clamp(-1000, 1000) + 1000) / 2000
     inferer = SlidingWindowInferer(roi_size=SMALL["roi_size"], sw_batch_size=1, overlap=0.5, mode="gaussian")
     with torch.no_grad():
-        found = inferer(scaled.as_tensor()[None], network)[0].sigmoid()
-    if "image_size" in grid:
-        found = Resize(spatial_size=turned.shape[1:], mode="trilinear")(found)
-    back = MetaTensor(found.as_subclass(torch.Tensor), affine=turned.affine if "image_size" in grid else image.affine)
-    return np.asarray(ResampleToMatch(mode="bilinear", padding_mode="border")(back, img_dst=own)[0])
+        found = inferer(scaled[None], network)[0].sigmoid()
+    found = triangles(found.numpy(), back, list(1 / steps))
+    in_place = MetaTensor(torch.from_numpy(found), affine=turned.affine)
+    return np.asarray(ResampleToMatch(mode="bilinear", padding_mode="border")(in_place, img_dst=own)[0])
 
 
 def measures(above: Callable[[float], np.ndarray], truth: np.ndarray) -> dict[str, float]:

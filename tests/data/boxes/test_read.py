@@ -10,9 +10,9 @@ from PIL import Image
 
 from monai_sg.data.boxes.read import ReadBoxd
 from monai_sg.data.cache.opening import open_cache
-from monai_sg.data.cache.resampling import resize
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
+from monai_sg.transforms.resampling import resize
 from tests.data.boxes.conftest import ramps
 from tests.data.conftest import ct_like, write_nifti
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from monai_sg.data.cache.opening import open_cache
-from monai_sg.data.cache.resampling import resize
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
 from monai_sg.data.window_intensity import WindowIntensityd
+from monai_sg.transforms.resampling import resize
 from tests.data.conftest import ct_like, write_nifti
 
 SHAPE = (12, 10, 9)

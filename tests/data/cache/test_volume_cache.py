@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_sg.data.cache.resampling import resize
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist
+from monai_sg.transforms.resampling import resize
 from tests.data.conftest import NAMES, ct_like, open_small, write_nifti
 
 
