@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..utils.files import absolute
@@ -27,7 +27,7 @@ def import_file(
     *,
     network_def: Mapping[str, Any],
     output: str,
-    pretrained_part: str | Sequence[str] | None = None,
+    pretrained_part: str | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     licence: str | None = None,
 ) -> str:

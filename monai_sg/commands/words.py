@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
+import json
 import re
 import shutil
 import textwrap
@@ -121,6 +123,7 @@ def _add(parser: argparse.ArgumentParser, name: str, item: inspect.Parameter, me
         return
     options |= {"type": _number(int)} if kind.startswith("int") else {}
     options |= {"type": _number(float)} if kind.startswith("float") else {}
+    options |= {"type": _mapping} if kind.startswith("Mapping") else {}
     if item.kind is item.KEYWORD_ONLY:
         parser.add_argument(f"--{name}", required=item.default is item.empty, metavar=name.upper(), **options)
     else:
@@ -141,10 +144,20 @@ def _switch(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _mapping(text: str) -> dict[str, Any]:
+    found = _value(text)
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no mapping such as {{'name': 1}}")
+    return found
+
+
 def _value(text: str) -> Any:
-    """Return what a text means: a number, a list, a word."""
+    """Return what a text means: a number, a list, a mapping, a word; JSON too, as it stands in model.json."""
     from fire.parser import DefaultParseValue
 
+    if text.startswith(("{", "[")):
+        with contextlib.suppress(json.JSONDecodeError):
+            return json.loads(text)
     return WORDS[text.lower()] if text.lower() in WORDS else DefaultParseValue(text)
 
 

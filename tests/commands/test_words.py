@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -27,6 +28,10 @@ def command(*, data: str, count: int = 3, share: float | None = None, check: boo
 
 def plain(file: str, *, dry_run: bool = False) -> None:
     """Look."""
+
+
+def mapped(file: str, *, network_def: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
+    """Import."""
 
 
 LINE = CommandLine("do", command, PRETRAINING)
@@ -72,6 +77,15 @@ def test_words_become_arguments(words: list[str], arguments: dict[str, Any]) -> 
 def test_wrong_words_are_refused_in_a_sentence(words: list[str], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         LINE.read(words)
+
+
+@pytest.mark.parametrize("text", ['{"a": false, "b": [1, null]}', "{'a': False, 'b': [1, None]}"])
+def test_mappings_are_read_as_json_and_as_python_write_them(text: str) -> None:
+    line = CommandLine("import", mapped)
+    assert line.read(["x", "--network_def", text])["network_def"] == {"a": False, "b": [1, None]}
+    assert LINE.read(["--data", "x", "--corruption", text])["corruption"] == {"a": False, "b": [1, None]}
+    with pytest.raises(UserError, match="'3' is no mapping"):
+        line.read(["x", "--network_def", "3"])
 
 
 def test_a_command_without_ids_takes_none() -> None:
