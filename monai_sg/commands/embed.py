@@ -31,7 +31,7 @@ def embed(*, weights: str, data: str, output: str, boxes: str | None = None, **o
 
     own = {} if boxes is None else {"boxes": str(absolute(boxes))}
     workflow = encoder_workflow(weights, data, output, {**own, **overrides})
-    (features,) = workflow.run()
+    *_, features = workflow.run()
     get = workflow.parser.get_parsed_content
     count, width = features.features.shape
     what = "scans" if features.boxes is None else "boxes"

@@ -34,12 +34,12 @@ class LoadReport:
         wanted = len(self.matched) + len(self.missing) + len(self.mismatched)
         what = f"{wanted} tensors" + f" of {' and '.join(self.parts)}" * bool(self.parts)
         return (
-            f"{self.source}: {len(self.matched)} of {what} loaded, {len(self.missing)} missing, "
+            f"{self.source}: {len(self.matched)} of {what} fit, {len(self.missing)} missing, "
             f"{len(self.mismatched)} of another shape, {len(self.unexpected)} not in the network"
             + (f"; adapted: {', '.join(self.adapted)}" if self.adapted else "")
         )
 
-    def details(self, count: int = 10) -> str:
+    def details(self, count: int = 3) -> str:
         """Name the first ``count`` names of each kind that did not fit."""
         kinds = {
             "missing": self.missing,

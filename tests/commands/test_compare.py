@@ -10,7 +10,7 @@ from tests.bundles.families.segmentation import SMALL, write_cubes
 
 
 def test_both_arms_are_compared_and_what_has_finished_is_not_repeated(finished_run: Path, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {name: value for name, value in SMALL.items() if name != "epochs"}
+    settings: dict[str, Any] = {name: value for name, value in SMALL.items() if name not in ("epochs", "width")}
     data = str(write_cubes(tmp_path / "data"))
     arguments: dict[str, Any] = {"data": data, "output": str(tmp_path / "out"), "seeds": 1, "epochs": 2, "early": 1}
     weights = str(finished_run / "models" / "model.pt")

@@ -33,7 +33,7 @@ def test_a_released_file_is_imported_and_then_explains_itself(
     assert facts["network"] == network.describe()
     assert facts["preprocessing"] == {"intensity_range": [-1000, 1000]}
     run(monkeypatch, "weights", "inspect", ours / "model.pt")
-    assert "model.pt: 56 of 56 tensors of encoder loaded" in capsys.readouterr().out
+    assert "model.pt: 56 of 56 tensors of encoder fit" in capsys.readouterr().out
 
 
 def test_a_file_that_does_not_fit_ends_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

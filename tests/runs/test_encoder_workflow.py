@@ -29,6 +29,14 @@ def test_settings_come_from_the_description_and_overrides_win(weights: str, tmp_
     assert given == [3, [0, 1], [8, 8, 8], [24, 16, 16], None]
 
 
+def test_settings_that_differ_from_those_of_the_weights_are_warned_about(
+    weights: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for more, count in (({}, 0), ({"crop_size": [8, 8, 8]}, 1)):
+        encoder_workflow(weights, str(tmp_path), str(tmp_path), more).parser.get_parsed_content("preflight")
+        assert caplog.text.count("other settings: crop_size was [16, 16, 16], is [8, 8, 8]") == count
+
+
 @pytest.mark.parametrize("network", [GenesisUNet(3, width=2), NonSkipResNetUNet(2, name="resnet10")])
 def test_the_network_is_the_described_one_with_its_weights(tmp_path: Path, network: Any) -> None:
     films = FILMS if network.spatial_dims == 2 else {}

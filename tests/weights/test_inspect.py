@@ -19,13 +19,13 @@ def test_the_described_network_is_compared_part_by_part(tmp_path: Path) -> None:
     assert lines[1] == "names begin with encoder (56), decoder (48), head (2)"
     assert lines[2].startswith("model.json: monai_sg.networks.genesis_unet.GenesisUNet with {'spatial_dims': 3, 'in_")
     assert [line.split(",")[0] for line in lines[3:]] == [
-        "model.pt: 56 of 56 tensors of encoder loaded",
-        "model.pt: 48 of 48 tensors of decoder loaded",
-        "model.pt: 2 of 2 tensors of head loaded",
+        "model.pt: 56 of 56 tensors of encoder fit",
+        "model.pt: 48 of 48 tensors of decoder fit",
+        "model.pt: 2 of 2 tensors of head fit",
     ]
     save_network(GenesisUNet(spatial_dims=3, width=4), path, {}, ["encoder"])
     lines = inspect_weights(path)
-    assert lines[4].startswith("model.pt: 0 of 42 tensors of decoder loaded, 42 missing")
+    assert lines[4].startswith("model.pt: 0 of 42 tensors of decoder fit, 42 missing")
     assert lines[5].startswith("missing: decoder.0.up.weight")
 
 
