@@ -15,6 +15,7 @@ def finetune(
     output: str,
     weights: str | None = None,
     bundle: str = SEGMENTATION,
+    preset: str = "default",
     print_config: bool = False,
     **overrides: Any,
 ) -> Written | str:
@@ -28,6 +29,7 @@ def finetune(
         output: folder for everything that is written; the weights are in models/model.pt.
         weights: file to start from, such as models/model.pt of a pre-training run; from scratch without it.
         bundle: name of a fine-tuning bundle.
+        preset: default; or paper, as the publications fine-tune.
         print_config: only print the config as JSON, with all overrides in it.
         overrides: ids of train.json with their values, such as --label_fraction 0.1 --epochs 50.
 
@@ -37,7 +39,7 @@ def finetune(
     from ..runs.fine_tuning import fine_tuning_workflow
     from ..runs.shown_config import config_text
 
-    workflow = fine_tuning_workflow(bundle, weights, data, output, overrides)
+    workflow = fine_tuning_workflow(bundle, weights, data, output, {"preset": preset, **overrides})
     if print_config:
         return config_text({"train": workflow})
     workflow.run()

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..data.intensity import checked_range
 from ..utils.bundle_folders import bundle_root
+from ..utils.errors import UserError
 from ..utils.files import absolute
 from .overrides import check_overrides, taken_overrides
 from .record import RunRecord
@@ -17,6 +18,7 @@ from .workflow import CheckedWorkflow
 
 logger = logging.getLogger(__name__)
 
+DEFAULT = "default"
 STAGES = ("autoencoder", "discover", "classify", "train")
 
 
@@ -26,12 +28,34 @@ def places(data: str, output: str) -> dict[str, str]:
     return {"dataset_dir": str(absolute(data)), "output_dir": str(folder), "ckpt_dir": str(folder / "models")}
 
 
+def preset_overlay(configs: Path, name: str) -> tuple[Path, ...]:
+    """Return the overlay of a preset in a folder of configs; the default one has none.
+
+    Raises:
+        UserError: there is no such preset.
+    """
+    found = {path.stem.removeprefix("preset_"): path for path in configs.glob("preset_*.json")}
+    if name == DEFAULT:
+        return ()
+    if name not in found:
+        raise UserError(f"preset {name!r} is unknown; take one of {', '.join([DEFAULT, *sorted(found)])}.")
+    return (found[name],)
+
+
 def initialised_workflow(
     files: Sequence[str | Path], overrides: Mapping[str, Any], workflow_type: str | None = "train"
 ) -> CheckedWorkflow:
-    """Return the workflow of configs, merged in order, whose ``initialize`` has been run."""
-    names = [str(file) for file in files]
-    values = {"bundle_root": str(Path(names[0]).resolve().parents[1]), **overrides}
+    """Return the workflow of configs, merged in order, whose ``initialize`` has been run.
+
+    Args:
+        files: the configs; the overlay of ``preset``, if it is among the overrides, is laid over the first of them.
+        overrides: id to value.
+        workflow_type: as MONAI's workflow takes it.
+    """
+    first = Path(files[0]).resolve()
+    values = {"bundle_root": str(first.parents[1]), **overrides}
+    preset = preset_overlay(first.parent, values.pop("preset", DEFAULT))
+    names = [str(file) for file in (files[0], *preset, *files[1:])]
     workflow = CheckedWorkflow(names, workflow_type=workflow_type, logging_file=False, **values)
     workflow.initialize()
     return workflow
@@ -59,7 +83,7 @@ class Chain:
         self.overrides = dict(overrides)
         if "intensity_range" in self.overrides:
             checked_range(self.overrides["intensity_range"])  # the configs look at it after the cache has been filled
-        self.preset = self._preset(self.overrides.pop("preset", "default"))
+        self.preset = preset_overlay(self.root / "configs", self.overrides.pop("preset", DEFAULT))
         taken = {stage: self._of(stage) for stage in STAGES}
         for name in self.overrides:
             if not any(name in own for own in taken.values()):
@@ -73,15 +97,6 @@ class Chain:
     def files(self, stage: str) -> list[str]:
         """Return the paths of a stage's config and of the preset's overlay."""
         return [str(path) for path in (self.config(stage), *self.preset)]
-
-    def _preset(self, name: str) -> tuple[Path, ...]:
-        """Return the overlay of a preset, if it has one."""
-        found = {path.stem.removeprefix("preset_"): path for path in self.config("train").parent.glob("preset_*.json")}
-        if name == "default":
-            return ()
-        if name not in found:
-            raise ValueError(f"preset {name!r} is unknown; take one of {', '.join(['default', *sorted(found)])}.")
-        return (found[name],)
 
     def _of(self, stage: str) -> dict[str, Any]:
         """Return the overrides that a stage takes."""
