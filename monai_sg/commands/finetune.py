@@ -31,7 +31,7 @@ def finetune(
         bundle: name of a fine-tuning bundle.
         preset: default; or paper, as the publications fine-tune.
         print_config: only print the config as JSON, with all overrides in it.
-        overrides: ids of train.json with their values, such as --label_fraction 0.1 --epochs 50.
+        overrides: ids of train.json with their values, such as --epochs 50.
 
     Returns:
         what was written, or the config.
@@ -44,9 +44,6 @@ def finetune(
         return config_text({"train": workflow})
     workflow.run()
     workflow.finalize()
-    folder = absolute(output)
-    return Written(
-        weights=folder / "models" / "model.pt",
-        curves=folder / "train" / "metrics.csv",
-        settings=folder / "train" / "arguments.json",
-    )
+    folder, train = absolute(output), absolute(output) / "train"
+    table, arguments = train / "metrics.csv", train / "arguments.json"
+    return Written(weights=folder / "models" / "model.pt", curves=table, settings=arguments)
