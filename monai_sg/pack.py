@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from .bundles.packed import self_contained
 from .utils.bundle_folders import bundle_root
+from .utils.errors import AbsentError, UserError
 from .utils.files import read_json, sha256_of, write_atomic
 from .utils.imports import file_of, import_closure
 from .utils.json_text import json_text
@@ -56,11 +57,11 @@ def pack(name: str, *, output: str = "dist") -> str:
     files = bundle_files(root)
     version = read_json(root / METADATA).get("version")
     if not isinstance(version, str) or not re.fullmatch(r"\w[\w.+-]*", version):
-        raise ValueError(f"{root / METADATA} has the version {version!r}; make it one like 0.1.0.")
+        raise UserError(f"{root / METADATA} has the version {version!r}; make it one like 0.1.0.")
     place = Path(output).resolve()
     target, archive = place / root.name, place / f"{root.name}_v{version}.zip"
     if place.is_relative_to(root) or root.is_relative_to(target):
-        raise ValueError(f"The output folder {place} would mix with the bundle {root}; take another --output.")
+        raise UserError(f"The output folder {place} would mix with the bundle {root}; take another --output.")
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place, prefix=f".{root.name}.") as work:
         fresh = Path(work) / root.name
@@ -100,9 +101,9 @@ def bundle_files(root: Path) -> list[Path]:
         ValueError: it is packed already, or a link leads out of it.
     """
     if not (root / METADATA).is_file():
-        raise FileNotFoundError(f"{root} is no bundle, because it has no {METADATA.as_posix()}.")
+        raise AbsentError(f"{root} is no bundle, because it has no {METADATA.as_posix()}.")
     if (root / "scripts").exists():
-        raise ValueError(f"{root} has a scripts folder, as packed bundles have; pack the bundle that it was made from.")
+        raise UserError(f"{root} has a scripts folder, as packed bundles have; pack the bundle that it was made from.")
     return [path.relative_to(root) for part in PARTS for path in _files_below(root / part, root)]
 
 
@@ -110,7 +111,7 @@ def _files_below(path: Path, root: Path) -> Iterator[Path]:
     if path.name.startswith(".") or path.name == "__pycache__" or not (path.exists() or path.is_symlink()):
         return
     if not path.resolve().is_relative_to(root) or (path.is_symlink() and not path.is_file()):
-        raise ValueError(f"{path} is a link to a folder or leads out of the bundle; put a copy in its place.")
+        raise UserError(f"{path} is a link to a folder or leads out of the bundle; put a copy in its place.")
     if path.is_dir():
         for inner in sorted(path.iterdir()):
             yield from _files_below(inner, root)
@@ -171,7 +172,7 @@ def renamed(text: str, file: Path) -> str:
     """
     for expression in _EXPRESSION.findall(text):
         if _ALONE.search(_NAME.sub("", expression)):
-            raise ValueError(f"{file} has the expression {expression}; name what it needs as a `_target_` instead.")
+            raise UserError(f"{file} has the expression {expression}; name what it needs as a `_target_` instead.")
     if file == METADATA:
         metadata = json.loads(text)
         required = metadata.get("required_packages_version", {})
@@ -196,7 +197,7 @@ def write_zip(folder: Path, file: IO[bytes]) -> None:
             name = path.relative_to(folder.parent).as_posix()
             # Windows takes a backslash for a slash, which other systems allow in a name.
             if PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
-                raise ValueError(f"{name!r} would be unpacked into another folder; rename it.")
+                raise UserError(f"{name!r} would be unpacked into another folder; rename it.")
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr, entry.compress_type = 3, 0o100644 << 16, zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
@@ -207,11 +208,11 @@ def _check_replaceable(target: Path, fresh: Path) -> None:
     if not (target.exists() or target.is_symlink()):
         return
     if target.is_symlink() or not (target / METADATA).is_file() or not (target / "scripts" / "monai_sg").is_dir():
-        raise ValueError(f"{target} is no packed bundle, so it is not replaced; move it or take another --output.")
+        raise UserError(f"{target} is no packed bundle, so it is not replaced; move it or take another --output.")
     for path in sorted(path for path in target.rglob("*") if path.is_symlink() or path.is_file()):
         inner = path.relative_to(target)
         if inner.parts[0] not in MADE_AGAIN and not _packed_before(path, inner, target, fresh):
-            raise ValueError(f"{path} was not written by packing and would be lost; move it or take another --output.")
+            raise UserError(f"{path} was not written by packing and would be lost; move it or take another --output.")
 
 
 def _packed_before(path: Path, inner: Path, target: Path, fresh: Path) -> bool:

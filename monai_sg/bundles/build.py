@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from ..utils.bundle_folders import CHECKOUT
+from ..utils.errors import AbsentError
 from ..utils.files import write_atomic
 from ..utils.json_text import json_text
 from .configs import bundle_configs
@@ -32,7 +33,7 @@ def build(output: str | Path | None = None, source: str | Path | None = None) ->
     output = Path(output) if output is not None else CHECKOUT
     instances = sorted(path.parent for path in source.glob("*/bundle.json"))
     if not instances:
-        raise FileNotFoundError(f"{source} holds no bundle.json; bundles are built in a checkout of the repository.")
+        raise AbsentError(f"{source} holds no bundle.json; bundles are built in a checkout of the repository.")
     return [str(path) for folder in instances for path in _build_one(Source(folder), output / folder.name)]
 
 

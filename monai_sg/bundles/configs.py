@@ -8,6 +8,7 @@ from typing import Any
 
 from monai.bundle import ReferenceResolver
 
+from ..utils.errors import UserError
 from .sources import CORE, Source, merged
 
 Config = dict[str, Any]
@@ -58,7 +59,7 @@ def _set_own_ids(source: Source, configs: Mapping[str, Config]) -> None:
             known = sorted({name for config in configs.values() for name in config})
             near = difflib.get_close_matches(top_of(key), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near and near[0] != top_of(key) else "."
-            raise ValueError(
+            raise UserError(
                 f"{source.file} sets {key!r}, an id that its family {source.bundle['family']!r} lacks{hint}"
             )
         if top_of(key) not in source.first_block:
@@ -92,7 +93,7 @@ def _check_overlay(source: Source, name: str, overlay: Config, targets: Mapping[
             continue
         for target, config in targets.items():
             if not _has(config, key):
-                raise ValueError(f"{source.path(name)} sets {key!r}, an id that {target} lacks.")
+                raise UserError(f"{source.path(name)} sets {key!r}, an id that {target} lacks.")
 
 
 def references(value: Any) -> Iterator[str]:
@@ -124,7 +125,7 @@ def _ordered(source: Source, name: str, config: Config) -> Config:
     ids = [*source.first_block, *order["ids"]]
     unknown = [key for key in config if top_of(key) not in ids]
     if unknown:
-        raise ValueError(f"{name} has the id {unknown[0]!r}; give it a place in {source.path('core/order.json')}.")
+        raise UserError(f"{name} has the id {unknown[0]!r}; give it a place in {source.path('core/order.json')}.")
     found = {key: config[key] for key in sorted(config, key=lambda key: ids.index(top_of(key)))}
     inner = {key: index for index, key in enumerate(order["train_and_validate"])}
     for part in PARTS:

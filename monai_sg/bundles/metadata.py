@@ -6,6 +6,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from ..utils.errors import UserError
 from .configs import Config
 from .sources import Source, merged
 
@@ -35,5 +36,5 @@ def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
     unknown = [name for name in found if name not in order]
     if unknown:
         place = source.path("core/order.json")
-        raise ValueError(f"metadata.json of {source.name} has {unknown[0]!r}; give it a place in {place}.")
+        raise UserError(f"metadata.json of {source.name} has {unknown[0]!r}; give it a place in {place}.")
     return {name: found[name] for name in order if name in found}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ..utils.errors import UserError
 from .configs import Config
 from .sources import Source
 
@@ -45,7 +46,7 @@ def readme(source: Source, configs: Mapping[str, Config], metadata: Mapping[str,
     template = source.path("README.md").read_text("utf-8")
     lost = [name for name in sections if f"{{{{{name}}}}}" not in template]
     if lost:
-        raise ValueError(f"{source.path('README.md')} has no {{{{{lost[0]}}}}} for that section of {source.name}.")
+        raise UserError(f"{source.path('README.md')} has no {{{{{lost[0]}}}}} for that section of {source.name}.")
     text = _PLACE.sub(lambda found: made.get(found[1], sections.get(found[1], "")), template)
     return re.sub(r"\n{3,}", "\n\n", text)
 

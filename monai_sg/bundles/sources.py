@@ -12,6 +12,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.utils import merge_kv
 
+from ..utils.errors import UserError
 from ..utils.files import read_json
 
 CORE = "core/"
@@ -34,10 +35,10 @@ class Source:
     def __post_init__(self) -> None:
         missing = [name for name in ("family", "network", "stages") if name not in self.bundle]
         if missing:
-            raise ValueError(f"{self.file} has no {missing[0]!r}; every bundle names family, network and stages.")
+            raise UserError(f"{self.file} has no {missing[0]!r}; every bundle names family, network and stages.")
         if not (self._family / "family.json").is_file():
             known = ", ".join(sorted(path.parent.name for path in self._families.glob("*/family.json"))) or "none"
-            raise ValueError(f"{self.file} names the family {self.bundle['family']!r}; there are {known}.")
+            raise UserError(f"{self.file} names the family {self.bundle['family']!r}; there are {known}.")
 
     @property
     def name(self) -> str:
@@ -76,7 +77,7 @@ class Source:
         found: dict[str, str] = self.part("core/arguments.json") | self.part("arguments.json")
         for name in self.first_block:
             if name not in found:
-                raise ValueError(f"The id {name!r} has no description; add one to {self.path('arguments.json')}.")
+                raise UserError(f"The id {name!r} has no description; add one to {self.path('arguments.json')}.")
         return found
 
     def part(self, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from monai.utils.enums import CommonKeys, MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
 from ..utils.distributed import rank
+from ..utils.errors import UserError
 from .labels import SOURCE, UNORIENTED
 from .readers.channels import joined_channels, read_on_one_grid
 from .readers.formats import UnusableImageError
@@ -57,11 +58,11 @@ def labelled_records(
             images.
     """
     if split not in SPLITS:
-        raise ValueError(f"split is {split!r}; a data list has {list(SPLITS)}.")
+        raise UserError(f"split is {split!r}; a data list has {list(SPLITS)}.")
     records = getattr(datalist, split)
     if not records and split != "validation":
         numbers = ", ".join(f"{len(getattr(datalist, name))} {name}" for name in SPLITS)
-        raise ValueError(f"The data list of {dataset_dir} has no {split} images ({numbers}); add some to that split.")
+        raise UserError(f"The data list of {dataset_dir} has no {split} images ({numbers}); add some to that split.")
     _check_labels(datalist, dataset_dir)
     if split != "test":
         records = nested_subset(records, fraction, seed) if records else []
@@ -88,7 +89,7 @@ def _check_labels(datalist: Datalist, dataset_dir: str | Path) -> None:
     records = datalist.records
     unlabelled = [record["id"] for record in records if record.get("label") is None]
     if unlabelled:
-        raise ValueError(
+        raise UserError(
             f"The data list of {dataset_dir} has no label for {unlabelled[0]} ({len(unlabelled)} of {len(records)} "
             'records lack one). Add "label" to each record, or name a datalist that does not exist yet, to have it '
             "made from the labels in dataset_dir."

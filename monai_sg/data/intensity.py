@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..utils.errors import UserError
+
 HU_AIR = -500.0  # what is below is air, or nothing was measured there
 MODES = ("percentile", "zscore")
 PERCENTILES = (0.5, 99.5)
@@ -33,7 +35,7 @@ def checked_range(intensity_range: IntensityRange) -> Window | str:
         low, high = list(intensity_range)
         if isinstance(low, Real) and isinstance(high, Real) and low < high:
             return float(low), float(high)
-    raise ValueError(
+    raise UserError(
         f"intensity_range = {intensity_range!r} is neither two numbers, the lower one first, "
         f"nor one of {', '.join(MODES)}."
     )
@@ -70,7 +72,7 @@ def intensity_window(values: NDArray[np.generic], mode: str) -> Window:
             return low, high
     finite = values[np.isfinite(values)]
     if not finite.size or finite.min() == finite.max():
-        raise ValueError("The image has a single value or none that is finite; there is nothing to scale.")
+        raise UserError("The image has a single value or none that is finite; there is nothing to scale.")
     return float(finite.min()), float(finite.max())
 
 

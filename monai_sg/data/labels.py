@@ -14,6 +14,7 @@ from monai.transforms.transform import MapTransform
 from monai.utils.enums import MetaKeys
 from monai.utils.type_conversion import convert_to_dst_type
 
+from ..utils.errors import UserError
 from .label_values import check_known, first_values, is_among, whole_values
 from .readers.formats import UnusableImageError
 from .readers.placement import turn_onto_image
@@ -61,9 +62,9 @@ class PrepareLabeld(MapTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if not foreground:
-            raise ValueError("foreground is empty; name the label values that count as the object, such as [1].")
+            raise UserError("foreground is empty; name the label values that count as the object, such as [1].")
         if known_labels is not None and (unknown := sorted(set(foreground) - set(known_labels))):
-            raise ValueError(f"foreground holds {unknown}, which are not among the known_labels {list(known_labels)}.")
+            raise UserError(f"foreground holds {unknown}, which are not among the known_labels {list(known_labels)}.")
         self.foreground = tuple(foreground)
         self.known_labels = None if known_labels is None else tuple(sorted(known_labels))
         self.image_key = image_key

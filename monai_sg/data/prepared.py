@@ -18,6 +18,7 @@ from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 
 from ..utils.distributed import rank
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
 from ..utils.progress import Bar
@@ -81,7 +82,7 @@ class PreparedDataset(SeededDataset):
             usable = self._usable(fallback, num_workers, progress)
         if self.skipped and not usable:
             reasons = "; ".join(f"{name} {reason}" for name, reason in list(self.skipped.items())[:3])
-            raise ValueError(f"None of the {len(self.skipped)} records can be used: {reasons}.")
+            raise UserError(f"None of the {len(self.skipped)} records can be used: {reasons}.")
         super().__init__(usable, transform, seed)
 
     def _usable(self, data: Sequence[Record], num_workers: int, progress: bool) -> list[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from monai.data import Dataset, DistributedSampler
 
 from ..utils.distributed import world_size
+from ..utils.errors import UserError
 
 
 class RankShare(DistributedSampler):
@@ -19,7 +20,7 @@ class RankShare(DistributedSampler):
 
     def __init__(self, dataset: Dataset) -> None:
         if len(dataset) < world_size():
-            raise ValueError(
+            raise UserError(
                 f"{len(dataset)} images cannot be shared by {world_size()} processes; start at most {len(dataset)} "
                 "processes, or add images to this split of the data list."
             )

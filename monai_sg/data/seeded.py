@@ -12,6 +12,7 @@ from monai.transforms.transform import Randomizable
 from torch.utils.data.distributed import DistributedSampler
 
 from ..utils import distributed
+from ..utils.errors import UserError
 from ..utils.seeds import generator_for, seed_for
 
 EpochIndex = tuple[int, int]
@@ -109,9 +110,9 @@ class EpochSampler(DistributedSampler[EpochIndex]):
         rank: int | None = None,
     ) -> None:
         if len(dataset) < 1:
-            raise ValueError("The data set is empty; add patients, or change the split in the data list.")
+            raise UserError("The data set is empty; add patients, or change the split in the data list.")
         if num_samples is not None and num_samples < 1:
-            raise ValueError(f"num_samples is {num_samples}; give at least 1, or None for the whole data set.")
+            raise UserError(f"num_samples is {num_samples}; give at least 1, or None for the whole data set.")
         super().__init__(
             dataset,
             num_replicas=distributed.world_size() if num_replicas is None else num_replicas,

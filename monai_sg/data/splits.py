@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..utils.errors import UserError
 from ..utils.seeds import seed_for
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,11 @@ def split_by_patient(
         ValueError: if ``fractions`` are not three non-negative numbers that sum to 1, or there are no records.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(
+        raise UserError(
             f"fractions is {tuple(fractions)}; give the shares of training, validation and test, which sum to 1."
         )
     if not records:
-        raise ValueError("There are no records to split; the list of images is empty.")
+        raise UserError("There are no records to split; the list of images is empty.")
     patients = sorted({record["patient"] for record in records}, key=lambda name: (seed_for(seed, "split", name), name))
     num_validation, num_test = _counts(len(patients), fractions)
     held_out = dict.fromkeys(patients[:num_validation], "validation")
@@ -66,7 +67,7 @@ def nested_subset(records: Sequence[dict[str, Any]], fraction: float, seed: int 
         ValueError: if ``fraction`` is outside (0, 1].
     """
     if not 0 < fraction <= 1:
-        raise ValueError(f"fraction is {fraction}; give a share of the patients above 0 and up to 1.")
+        raise UserError(f"fraction is {fraction}; give a share of the patients above 0 and up to 1.")
     patients = sorted(
         {record["patient"] for record in records}, key=lambda name: (seed_for(seed, "fraction", name), name)
     )

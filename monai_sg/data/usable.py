@@ -9,6 +9,7 @@ from typing import Any
 from monai.data import DataLoader, Dataset, list_data_collate
 from torch.utils.data import Dataset as TorchDataset
 
+from ..utils.errors import UserError
 from ..utils.progress import Bar
 from .prepared import why_unusable
 
@@ -49,7 +50,7 @@ class UsableImages:
                 yield batch
         reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:MAX_NAMED])
         if skipped and len(skipped) == len(self.records):
-            raise ValueError(f"None of the {len(skipped)} images can be used: {reasons}.")
+            raise UserError(f"None of the {len(skipped)} images can be used: {reasons}.")
         if skipped:
             logger.warning(f"{len(skipped)} of {len(self.records)} images were left out: {reasons}.")
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..data.cache.volume_cache import VolumeCache
+from ..utils.errors import UserError
 from .box_statistics import box_statistics
 from .frames import Frames
 from .released_rule import corner_range, tissue_share
@@ -139,7 +140,7 @@ def _report(frames: Frames, references: Sequence[int], asked: int, fit: int, sea
     border = f" less a border of {list(rules.border)} voxels" if rules.border is not None else ""
     if fit < min(2, asked):
         kind = "inside the body and not constant" if rules.max_tissue_share == 1 else "mostly air or lung"
-        raise ValueError(
+        raise UserError(
             f"There is no room for {asked} classes: {fit} of them fit. A crop covers {_millimetres(frames.crop_mm)} in "
             f"{place} of {frame_mm}{border}, {search.suitable} of {search.tried} places were {kind}, and two boxes "
             f"may overlap at most IoU {rules.max_iou:g}. Use a smaller crop_size{' and border' if border else ''} or a "

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..data.records import PatternTable
+from ..utils.errors import UserError
 from ..utils.seeds import generator_for
 from .frames import Frames, make_frames
 
@@ -101,7 +102,7 @@ def sample_crops(
     """
     unknown = sorted(set(labels) - set(range(table.num_classes)))
     if unknown:
-        raise ValueError(f"The labels {unknown} are not among the {table.num_classes} classes of the table.")
+        raise UserError(f"The labels {unknown} are not among the {table.num_classes} classes of the table.")
     boxes = _exact_boxes(table, n)
     count = min(len(boxes[label]) for label in labels)
     crops = _read(cache, [boxes[label][:count] for label in labels], table.grid["crop_size"], intensity_range)

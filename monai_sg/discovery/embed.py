@@ -15,6 +15,7 @@ from ..data.boxes.box import Box
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..networks.contract import Network
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 from .features import box_features
 
@@ -31,12 +32,12 @@ class Embedding:
     def __post_init__(self) -> None:
         """Check that ids and rows correspond and that all features are finite."""
         if self.features.ndim != 2 or len(self.ids) != len(self.features):
-            raise ValueError(f"{len(self.ids)} ids do not fit features of shape {tuple(self.features.shape)}.")
+            raise UserError(f"{len(self.ids)} ids do not fit features of shape {tuple(self.features.shape)}.")
         if len(set(self.ids)) < len(self.ids):
-            raise ValueError("An embedding holds each id once; some ids are repeated.")
+            raise UserError("An embedding holds each id once; some ids are repeated.")
         bad = [self.ids[row] for row in (~self.features.isfinite().all(1)).nonzero().flatten().tolist()]
         if bad:
-            raise ValueError(f"The features of {bad[:5]} are not finite; use a network that was trained to the end.")
+            raise UserError(f"The features of {bad[:5]} are not finite; use a network that was trained to the end.")
 
     @property
     def sha256(self) -> str:

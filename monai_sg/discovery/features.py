@@ -14,6 +14,7 @@ from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange
 from ..networks.contract import Network
 from ..utils.distributed import gathered, rank, world_size
+from ..utils.errors import UserError
 
 
 class Extracted(NamedTuple):
@@ -63,7 +64,7 @@ def box_features(
     batches = box_batches(cache, boxes, size, intensity_range, batch_size, text, rank(), world_size())
     parts = [part for part in gathered(extract_features(network, batches, device, levels)) if part.rows]
     if not parts:
-        raise ValueError("None of the images or boxes could be read; the log names the reasons.")
+        raise UserError("None of the images or boxes could be read; the log names the reasons.")
     rows = torch.tensor([row for part in parts for row in part.rows])
     order = rows.argsort()
     return Extracted(rows[order].tolist(), torch.cat([part.features for part in parts])[order], parts[0].channels)
@@ -104,7 +105,7 @@ def _chosen(maps: list[Tensor], levels: Sequence[int] | None) -> list[Tensor]:
     if levels is None:
         return maps
     if not levels or not all(-len(maps) <= level < len(maps) for level in levels):
-        raise ValueError(f"levels is {list(levels)}; give some of 0 (shallow) to {len(maps) - 1} (deep), or None.")
+        raise UserError(f"levels is {list(levels)}; give some of 0 (shallow) to {len(maps) - 1} (deep), or None.")
     return [maps[level] for level in levels]
 
 

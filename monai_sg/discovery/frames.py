@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..data.boxes.geometry import crop_shapes, fit_boxes, grid_spacing, stack_geometry
 from ..data.cache.index import CacheEntry
 from ..data.cache.volume_cache import VolumeCache
+from ..utils.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def choose_frame(cache: VolumeCache, ids: Sequence[str], frame: str = "auto") ->
     if frame in FRAMES:
         return frame
     if frame != "auto":
-        raise ValueError(f"frame = {frame!r} is unknown; use one of {('auto', *FRAMES)}.")
+        raise UserError(f"frame = {frame!r} is unknown; use one of {('auto', *FRAMES)}.")
     found = sum(cache.entry(name).lung_box is not None for name in ids)
     chosen = "lung" if ids and found >= _LUNG_SHARE * len(ids) else "body"
     logger.info("Lungs were found in %d of %d images, so coordinates are relative to the %s.", found, len(ids), chosen)

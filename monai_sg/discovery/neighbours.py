@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..utils.errors import UserError
+
 _BLOCK_ELEMENTS = 1 << 22
 _ROUNDING = 1e-12
 
@@ -29,11 +31,9 @@ def nearest(queries: Tensor, database: Tensor, k: int, chunk: int = 4096) -> tup
         ValueError: if ``k`` is not in 1..N, the widths differ, or a feature is not finite.
     """
     if queries.ndim != 2 or database.ndim != 2 or queries.shape[1] != database.shape[1]:
-        raise ValueError(f"Queries {tuple(queries.shape)} and database {tuple(database.shape)} must be (Q, D), (N, D).")
+        raise UserError(f"Queries {tuple(queries.shape)} and database {tuple(database.shape)} must be (Q, D), (N, D).")
     if not 1 <= k <= len(database):
-        raise ValueError(
-            f"k = {k} neighbours were asked of a database of {len(database)} rows; use 1..{len(database)}."
-        )
+        raise UserError(f"k = {k} neighbours were asked of a database of {len(database)} rows; use 1..{len(database)}.")
     if len(queries) == 0:
         return queries.new_zeros((0, k), dtype=torch.float32), queries.new_zeros((0, k), dtype=torch.int64)
     rows = max(1, _BLOCK_ELEMENTS // chunk)
@@ -61,7 +61,7 @@ def _candidates(queries: Tensor, part: Tensor, k: int, worst: Tensor) -> tuple[T
     """
     query_norm, norm = queries.square().sum(1, keepdim=True), part.square().sum(1)
     if not bool(torch.isfinite(query_norm).all() and torch.isfinite(norm).all()):
-        raise ValueError("Features hold values that are not finite; embed the images again with a trained network.")
+        raise UserError("Features hold values that are not finite; embed the images again with a trained network.")
     squared = torch.addmm(query_norm + norm, queries, part.T, alpha=-2)
     rounding = _ROUNDING * (query_norm + norm.max())
     width = int((squared <= worst + rounding).sum(1).max())

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..utils.errors import UserError
+
 logger = logging.getLogger(__name__)
 
 _FEWEST = 3
@@ -18,7 +20,7 @@ _FEWEST = 3
 def check_cohort(images: int) -> None:
     """Raise ``ValueError`` if there is no training image; warn if there are too few for similar patients to exist."""
     if images == 0:
-        raise ValueError(
+        raise UserError(
             "No training image can be used, so there is nothing to discover; add images to the data list, or look in "
             "the log for the reason why images were left out."
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..data.intensity import IntensityRange
+from ..utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class CoordinateRules:
         for name in ("max_iou", "min_body_share", "max_tissue_share"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{name} = {value} must be in [0, 1].")
+                raise UserError(f"{name} = {value} must be in [0, 1].")
         if self.candidates < 1:
-            raise ValueError(f"candidates = {self.candidates} must be at least 1.")
+            raise UserError(f"candidates = {self.candidates} must be at least 1.")
         if self.border is not None and min(self.border) < 0:
-            raise ValueError(f"border = {list(self.border)} must not be negative.")
+            raise UserError(f"border = {list(self.border)} must not be negative.")
 
     @property
     def counts_voxels(self) -> bool:

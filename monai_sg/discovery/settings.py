@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..utils.errors import UserError
 from .rules import CoordinateRules
 
 PRESETS = ("default", "paper", "release")
@@ -48,17 +49,17 @@ class DiscoverySettings:
         """Raise ``ValueError`` for a value that makes no sense."""
         for name, known in (("preset", PRESETS), ("reference_draw", DRAWS)):
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} = {getattr(self, name)!r} is unknown; use one of {known}.")
+                raise UserError(f"{name} = {getattr(self, name)!r} is unknown; use one of {known}.")
         defaults = ("auto", 0.45, None, "apart")
         if self.preset != "default" and defaults == (
             *(self.frame, self.neighbour_share, self.coordinates_per_reference, self.reference_draw),
         ):
-            raise ValueError(
+            raise UserError(
                 f"preset = {self.preset!r} is only a name: preset_{self.preset}.json sets it with all that belongs to "
                 f"it. Add that file to config_file, or run `monai-sg pretrain --preset {self.preset}`."
             )
         if any(edge < 1 for edge in self.crop_size) or len(self.crop_size) not in (2, 3):
-            raise ValueError(f"crop_size = {list(self.crop_size)} must be two or three positive numbers.")
+            raise UserError(f"crop_size = {list(self.crop_size)} must be two or three positive numbers.")
         lowest = {
             "num_classes": 2,
             "num_neighbours": 1,
@@ -69,15 +70,15 @@ class DiscoverySettings:
         for name, least in lowest.items():
             value = getattr(self, name)
             if value is not None and value < least:
-                raise ValueError(f"{name} = {value} must be at least {least}.")
+                raise UserError(f"{name} = {value} must be at least {least}.")
         if not 0 < self.neighbour_share <= 1:
-            raise ValueError(f"neighbour_share = {self.neighbour_share} must be above 0 and at most 1.")
+            raise UserError(f"neighbour_share = {self.neighbour_share} must be above 0 and at most 1.")
         if self.rules.counts_voxels and self.frame != "voxel":
-            raise ValueError(
+            raise UserError(
                 f"The rules border and min_distance count voxels, which mean nothing in the frame {self.frame!r}; set "
                 "frame to 'voxel', or leave them out."
             )
         if self.rules.border is not None and len(self.rules.border) != len(self.crop_size):
-            raise ValueError(
+            raise UserError(
                 f"border = {list(self.rules.border)} needs {len(self.crop_size)} numbers, as crop_size has."
             )

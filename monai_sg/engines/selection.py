@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 from ignite.metrics import Metric
 
 from ..utils.distributed import share_buffers
+from ..utils.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Selection:
         """Remember the epoch if its validation is the best so far."""
         state = engine.state
         if self.select_by not in state.metrics:
-            raise ValueError(
+            raise UserError(
                 f"There is no metric {self.select_by!r} to select the best epoch by; set select_by of the evaluator to "
                 f"one of {', '.join(state.metrics)}."
             )

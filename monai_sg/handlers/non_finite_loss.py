@@ -8,6 +8,8 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines import Trainer
 
+from ..utils.errors import NonFiniteError
+
 
 class NonFiniteLoss:
     """Raise when a loss is NaN or infinite, naming the ids of its batch.
@@ -43,7 +45,7 @@ class NonFiniteLoss:
         finite = torch.stack([loss for _, _, loss in steps]).isfinite().tolist()
         for (iteration, ids, _), good in zip(steps, finite, strict=True):
             if not good:
-                raise FloatingPointError(
+                raise NonFiniteError(
                     f"The loss of step {iteration} is not finite; its batch holds the images {ids}. Look at them, "
                     "or lower learning_rate, or switch amp off. The last state saved is kept."
                 )

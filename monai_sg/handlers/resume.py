@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from monai.engines import Evaluator, Trainer
 
 from ..utils.distributed import barrier, rank, world_size
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class Resume:
         """Note that the run has ended, and which epoch was the best; raises ``ValueError`` if none was."""
         state = self.validator.state
         if state.best_metric_epoch < 1:
-            raise ValueError(
+            raise UserError(
                 f"No epoch can be selected: {state.key_metric_name} was never a number, as where no validation image "
                 "shows what is looked for. Look at the validation images, or select_by another metric."
             )

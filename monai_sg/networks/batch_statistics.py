@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import batch_norm
 
+from ..utils.errors import UserError
+
 
 class BatchStatisticsNorm(nn.BatchNorm3d):
     """Normalise by the statistics of the batch, in evaluation too, as the released code of Models Genesis does.
@@ -20,7 +22,7 @@ class BatchStatisticsNorm(nn.BatchNorm3d):
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
         if input.dim() not in (4, 5):
-            raise ValueError(
+            raise UserError(
                 f"The input has shape {tuple(input.shape)}; a batch (B, C, *spatial) in 2D or 3D is needed."
             )
 

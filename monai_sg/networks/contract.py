@@ -165,4 +165,4 @@ def check_sizes(x: torch.Tensor, divisor: int) -> None:
     """Raise ``ValueError`` for an image ``(B, C, *spatial)`` of which a spatial size is no multiple of ``divisor``."""
     for size in x.shape[2:]:
         if size % divisor != 0:
-            raise ValueError(f"Each spatial size must be a multiple of {divisor}, got {x.shape}; crop or pad it.")
+            raise UserError(f"Each spatial size must be a multiple of {divisor}, got {x.shape}; crop or pad it.")

@@ -26,6 +26,7 @@ from ..data.intensity import IntensityRange, checked_range
 from ..discovery.features import extract_features, global_average
 from ..networks.contract import Network
 from ..networks.initial_weights import draw_initial_weights
+from ..utils.errors import UserError
 from ..utils.seeds import seed_for
 
 NEIGHBOURS = 5
@@ -214,11 +215,11 @@ class FrozenProbe:
             for name, extractor in extractors.items():
                 parts[name].append(extractor(images))
         if not rows:
-            raise ValueError(f"None of {len(items)} labelled boxes could be read; the log names the reasons.")
+            raise UserError(f"None of {len(items)} labelled boxes could be read; the log names the reasons.")
         features = {name: torch.cat(part).numpy() for name, part in parts.items()}
         for name, values in features.items():
             if not np.isfinite(values).all():
-                raise ValueError(
+                raise UserError(
                     f"The features of the {name} are not finite; give weights that were trained to the end."
                 )
         return features, [items[row] for row in rows]

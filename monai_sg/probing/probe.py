@@ -16,6 +16,7 @@ from ..data.intensity import IntensityRange
 from ..data.records import Datalist
 from ..networks.contract import Network
 from ..utils.distributed import rank
+from ..utils.errors import UserError
 from ..utils.files import write_csv
 from .frozen_probe import FrozenProbe, Scores
 
@@ -63,7 +64,7 @@ class Probe:
         seed: int = 0,
     ) -> None:
         if datalist is None:
-            raise ValueError(
+            raise UserError(
                 f"The boxes of {boxes} lie in images, but this training reads crops that come without theirs. "
                 "Leave out probe_boxes; `monai-sg probe` measures the finished weights on images."
             )

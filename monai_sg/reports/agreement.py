@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ..utils.errors import UserError
 from .montage import save_figure
 
 CHANCE_COLOUR = "0.8"
@@ -29,7 +30,7 @@ def agreement_chart(path: str | Path, bars: Bars, chance: Mapping[str, Mapping[s
         ValueError: if there is no measure.
     """
     if not bars:
-        raise ValueError("There is no measure to draw; give at least one.")
+        raise UserError("There is no measure to draw; give at least one.")
     figure = Figure(figsize=(0.6 + 2.9 * len(bars), 3.2), layout="constrained")
     figure.suptitle(title, fontsize=10)
     panels = figure.subplots(1, len(bars), squeeze=False)[0]

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..discovery.diagnostics import mean_correlation
+from ..utils.errors import UserError
 from .montage import HU_WINDOW, PATTERN_COLOUR, check_lengths, grid_of_axes, note, save_figure, show_row
 from .slices import central_slice, planes_of
 
@@ -150,7 +151,7 @@ def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title:
     """
     if not history or not all(len(curve) for curve in history.values()):
         lengths = {name: len(curve) for name, curve in history.items()}
-        raise ValueError(f"history has the lengths {lengths}; give at least one curve with one value per epoch.")
+        raise UserError(f"history has the lengths {lengths}; give at least one curve with one value per epoch.")
     figure = Figure(figsize=(5.5, 3.4), layout="constrained")
     axes = figure.subplots()
     for name, curve in history.items():
@@ -177,7 +178,7 @@ def _mse(one: NDArray[np.float32], two: NDArray[np.float32], index: int) -> str:
 def _stack(crops: ArrayLike, name: str) -> NDArray[np.float32]:
     array = np.asarray(crops, dtype=np.float32)
     if array.ndim not in (3, 4) or not array.size:
-        raise ValueError(f"{name} have shape {array.shape}; give (n, x, y) or (n, x, y, z) without channels, n >= 1.")
+        raise UserError(f"{name} have shape {array.shape}; give (n, x, y) or (n, x, y, z) without channels, n >= 1.")
     return array
 
 
@@ -185,5 +186,5 @@ def _alike(**stacks: ArrayLike) -> list[NDArray[np.float32]]:
     arrays = {name: _stack(stack, name) for name, stack in stacks.items()}
     if len({array.shape for array in arrays.values()}) > 1:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"{shapes} differ in shape; give the same crops three times.")
+        raise UserError(f"{shapes} differ in shape; give the same crops three times.")
     return list(arrays.values())

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 from .slices import Slice
 
@@ -54,7 +55,7 @@ def check_lengths(**lists: Sequence[object] | NDArray[np.float32] | None) -> Non
     """Raise ``ValueError`` if named lists, ``None`` left aside, differ in length or are empty."""
     lengths = {name: len(values) for name, values in lists.items() if values is not None}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
+        raise UserError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils.errors import UserError
 from .montage import CELL, grid_of_axes, save_figure
 from .slices import central_slice
 
@@ -98,8 +99,8 @@ def _check(
     lengths = {"images": len(images), "truths": len(truths), "names": len(names)}
     lengths |= {name: len(masks) for name, masks in predictions.items()}
     if len(set(lengths.values())) > 1 or not images:
-        raise ValueError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
+        raise UserError(f"The lists have the lengths {lengths}; give as many of each, at least one.")
     for masks in (truths, *predictions.values()):
         for image, mask, name in zip(images, masks, names, strict=True):
             if np.shape(image) != np.shape(mask):
-                raise ValueError(f"{name} has an image of shape {np.shape(image)} and a mask of {np.shape(mask)}.")
+                raise UserError(f"{name} has an image of shape {np.shape(image)} and a mask of {np.shape(mask)}.")

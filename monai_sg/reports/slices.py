@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils.errors import UserError
+
 PLANES = ("axial", "coronal")
 
 
@@ -65,9 +67,9 @@ def central_slice(image: ArrayLike, plane: str, spacing: Sequence[float] | None 
     """
     array = np.asarray(image, dtype=np.float32)
     if array.ndim not in (2, 3):
-        raise ValueError(f"An image of shape {array.shape} cannot be shown; give (x, y) or (x, y, z), no channels.")
+        raise UserError(f"An image of shape {array.shape} cannot be shown; give (x, y) or (x, y, z), no channels.")
     if spacing is not None and len(spacing) != array.ndim:
-        raise ValueError(f"spacing has {len(spacing)} numbers for an image of shape {array.shape}; give one per axis.")
+        raise UserError(f"spacing has {len(spacing)} numbers for an image of shape {array.shape}; give one per axis.")
     unit, steps = ("voxel", [1.0] * array.ndim) if spacing is None else ("mm", [float(step) for step in spacing])
     if array.ndim == 2:
         picture, across, down = array.T, 0, 1

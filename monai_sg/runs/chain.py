@@ -77,7 +77,7 @@ class Chain:
     def __init__(self, bundle: str, overrides: Mapping[str, Any], stages: Sequence[str] = STAGES) -> None:
         unknown = [stage for stage in stages if stage not in STAGES]
         if unknown:
-            raise ValueError(f"Stage {unknown[0]!r} is unknown; take some of {', '.join(STAGES)}.")
+            raise UserError(f"Stage {unknown[0]!r} is unknown; take some of {', '.join(STAGES)}.")
         self.root = bundle_root(bundle)
         self.stages = tuple(stages)
         self.overrides = dict(overrides)

@@ -19,6 +19,7 @@ from ..data.records import Datalist
 from ..discovery.features import box_features
 from ..networks.contract import Network
 from ..utils.distributed import barrier, rank
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class EmbeddingStage:
         kept = [items[row] for row in rows]
         bad = [item["id"] for item, good in zip(kept, features.isfinite().all(1).tolist(), strict=True) if not good]
         if bad:
-            raise ValueError(f"The features of {bad[:5]} are not finite; use a network that was trained to the end.")
+            raise UserError(f"The features of {bad[:5]} are not finite; use a network that was trained to the end.")
         boxes = [item["box"] for item in kept if item["box"] is not None]
         result = Features(
             [item["id"] for item in kept],

@@ -14,6 +14,7 @@ import torch
 
 from ..networks.contract import Network
 from ..utils.distributed import rank, world_size
+from ..utils.errors import UserError
 from .footprint import footprint
 
 logger = logging.getLogger(__name__)
@@ -96,25 +97,25 @@ class Preflight:
 
     def _check_data(self) -> None:
         if self.validation == 0:
-            raise ValueError(
+            raise UserError(
                 f"{self.stage} has no validation data among the {len(self.images.shapes)} readable images "
                 f"({len(self.images.skipped)} were skipped); add patients or change the split in the data list."
             )
         if self.steps == 0:
-            raise ValueError(
+            raise UserError(
                 f"{self.stage} has no training step: {self.items} items in {world_size()} processes do not fill a "
                 f"batch of {self.batch_size}; lower batch_size, or keep smaller batches by drop_last of the loader."
             )
         if 0 < len(self.empty_labels) == len(self.images.shapes):
             held = sorted({value for values in self.empty_labels for value in values})
-            raise ValueError(
+            raise UserError(
                 f"{self.stage} has no foreground in any of its {len(self.images.shapes)} labels, which hold the values "
                 f"{held}; name those to segment in foreground and all that may occur in known_labels."
             )
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):
             fitting = [max(divisor, round(size / divisor) * divisor) for size in self.crop_size]
-            raise ValueError(
+            raise UserError(
                 f"The size {list(self.crop_size)} cannot go through the network: each size must be a multiple of "
                 f"{divisor}, for example {fitting}."
             )

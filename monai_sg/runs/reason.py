@@ -11,18 +11,17 @@ INTERRUPTED = "Interrupted. The same command goes on from what has been saved."
 
 
 def reason_of(error: BaseException | None) -> str | None:
-    """Return the message of the user's error behind ``error``, ``None`` if it is an error of the program.
+    """Return the sentence of the user's error behind ``error``, ``None`` if it is an error of the program.
 
-    Our own sentence wins over that of a library which it was raised from.
+    Our own sentence wins over those of libraries that it was raised from, or that were raised from it.
     """
-    found = INTERRUPTED if isinstance(error, KeyboardInterrupt) else None
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
     while error is not None:
         if isinstance(error, UserError):
             return str(error)
-        if isinstance(error, ValueError | OSError | FloatingPointError):
-            found = str(error)
         error = error.__cause__
-    return found
+    return None
 
 
 def end_with_reason() -> None:

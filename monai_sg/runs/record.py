@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..utils.errors import UserError
 from ..utils.files import read_json, write_json
 
 
@@ -82,7 +83,7 @@ class RunRecord:
         stored = self.entry["settings"]
         differences = "; ".join(f"{name} was {stored.get(name)!r}, is {self.settings.get(name)!r}" for name in names)
         remedy = ", or restart" if self.is_finished else ", or delete the folder"
-        raise ValueError(
+        raise UserError(
             f"{self.path.parent} belongs to a {self.stage} run with other settings: {differences}. "
             f"Take another output_dir, or the old settings{remedy}."
         )
@@ -94,7 +95,7 @@ class RunRecord:
     def check_repetition(self, epochs: int) -> None:
         """Raise ``ValueError`` if the stage has finished and up to ``epochs`` epochs would only repeat it."""
         if self.is_finished and not self.goes_on(epochs):
-            raise ValueError(
+            raise UserError(
                 f"{self.stage} has finished in {self.path.parent} after {self.entry.get('epochs')} epochs. Give "
                 f"restart True to run it again from its beginning, or more than {self.entry.get('max_epochs')} epochs "
                 "to continue it."

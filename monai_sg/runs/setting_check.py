@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from ..utils.errors import UserError
+
 AXES = ("LR", "AP", "IS")
 KEEP = -1
 
@@ -34,12 +36,12 @@ def check_settings(
         ValueError: a setting does not fit; a sentence for each says its value and what to write.
     """
     if spatial_dims not in (2, 3):
-        raise ValueError(f"spatial_dims = {spatial_dims!r} is unknown; write 2 for pictures or 3 for volumes.")
+        raise UserError(f"spatial_dims = {spatial_dims!r} is unknown; write 2 for pictures or 3 for volumes.")
     wanted = [*_of_axes(spatial_dims, sizes or {}, grids or {}), *_of_values(labels or {}, counts or {})]
     if orientation is not None and spatial_dims == 3 and not _is_orientation(orientation):
         wanted.append(("orientation", orientation, "a letter of each of L or R, A or P, I or S, such as RAS"))
     if wanted:
-        raise ValueError(" ".join(f"{name} = {value!r} does not fit: write {text}." for name, value, text in wanted))
+        raise UserError(" ".join(f"{name} = {value!r} does not fit: write {text}." for name, value, text in wanted))
 
 
 def _of_axes(spatial_dims: int, sizes: Mapping[str, Any], grids: Mapping[str, Any]) -> Iterator[Wanted]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..utils.errors import UserError
 from .corruption import Corruption, Params, bernoulli, check_probability, split_shape
 
 
@@ -38,7 +39,7 @@ class BezierIntensity(Corruption):
 
     def __init__(self, prob: float = 0.9, invert_prob: float = 0.5, points: int = 1000) -> None:
         if points < 2:
-            raise ValueError(f"points is {points}; an intensity table needs at least 2.")
+            raise UserError(f"points is {points}; an intensity table needs at least 2.")
         self.prob = check_probability("prob", prob)
         self.invert_prob = check_probability("invert_prob", invert_prob)
         self.points = points

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ..utils.errors import UserError
+
 Params = dict[str, Tensor]
 """Random parameters of a batch; the first axis of every tensor is the batch, so ``value[i : i + 1]`` is one crop."""
 
@@ -64,7 +66,7 @@ def split_shape(shape: Sequence[int]) -> tuple[int, int, tuple[int, ...]]:
         ValueError: when the batch is neither 2D nor 3D.
     """
     if len(shape) not in (4, 5):
-        raise ValueError(f"A corruption needs a batch (B, C, *spatial) in 2D or 3D, got shape {tuple(shape)}.")
+        raise UserError(f"A corruption needs a batch (B, C, *spatial) in 2D or 3D, got shape {tuple(shape)}.")
     return shape[0], shape[1], tuple(shape[2:])
 
 
@@ -75,7 +77,7 @@ def check_probability(name: str, value: float) -> float:
         ValueError: when it is outside [0, 1].
     """
     if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{name} is {value}; a probability in [0, 1] is needed.")
+        raise UserError(f"{name} is {value}; a probability in [0, 1] is needed.")
     return value
 
 

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from ..utils.errors import UserError
 from .corruption import Corruption, Params, apply_in_parts, bernoulli, check_probability, split_shape
 
 LEAST_SINGULAR_VALUE = 1e-3
@@ -52,7 +53,7 @@ class ElasticWarp(Corruption):
 
     def __init__(self, prob: float = 1.0, sigma: float = 8.0, alpha: float = 991.0) -> None:
         if sigma <= 0:
-            raise ValueError(f"sigma is {sigma}; a width above 0 voxels is needed.")
+            raise UserError(f"sigma is {sigma}; a width above 0 voxels is needed.")
         self.prob = check_probability("prob", prob)
         self.sigma = sigma
         self.alpha = alpha

@@ -9,6 +9,7 @@ import torch
 from monai.utils import look_up_option
 from torch import Tensor
 
+from ..utils.errors import UserError
 from .block_shuffle import overlapping_blocks
 from .corruption import Corruption, Params, bernoulli, check_probability, gather_voxels, split_shape
 from .tile_shuffle import random_tiles
@@ -55,7 +56,7 @@ class LocalShuffle(Corruption):
 
     def __init__(self, prob: float = 0.5, blocks: int = 10_000, mode: str = "tiled") -> None:
         if blocks < 1:
-            raise ValueError(f"blocks is {blocks}; at least 1 is needed.")
+            raise UserError(f"blocks is {blocks}; at least 1 is needed.")
         self.prob = check_probability("prob", prob)
         self.blocks = blocks
         self.mode = look_up_option(mode, ("tiled", "exact"))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..utils.errors import UserError
 from .corruption import Corruption, Params, bernoulli, check_probability, random_integers, split_shape
 
 BORDER = 3
@@ -40,7 +41,7 @@ class Painting(Corruption):
 
     def __init__(self, prob: float = 1.0, boxes: int = 5, more_prob: float = 0.95) -> None:
         if not 1 <= boxes <= 8:
-            raise ValueError(f"boxes is {boxes}; 1 to 8 can be painted.")
+            raise UserError(f"boxes is {boxes}; 1 to 8 can be painted.")
         self.prob = check_probability("prob", prob)
         self.more_prob = check_probability("more_prob", more_prob)
         self.boxes = boxes
@@ -77,7 +78,7 @@ def paintable(shape: Sequence[int], device: torch.device) -> Tensor:
     """
     spatial = split_shape(shape)[2]
     if min(spatial) < SMALLEST:
-        raise ValueError(f"Crops of {spatial} voxels cannot be painted; every axis needs at least {SMALLEST} voxels.")
+        raise UserError(f"Crops of {spatial} voxels cannot be painted; every axis needs at least {SMALLEST} voxels.")
     return torch.tensor(spatial, device=device)
 
 

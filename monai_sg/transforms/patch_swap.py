@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..utils.errors import UserError
 from .block_shuffle import enumerate_cells
 from .corruption import (
     Corruption,
@@ -45,7 +46,7 @@ class PatchSwap(Corruption):
 
     def __init__(self, prob: float = 1.0, swaps: int = 10) -> None:
         if swaps < 1:
-            raise ValueError(f"swaps is {swaps}; at least 1 is needed.")
+            raise UserError(f"swaps is {swaps}; at least 1 is needed.")
         self.prob = check_probability("prob", prob)
         self.swaps = swaps
 
@@ -75,7 +76,7 @@ class PatchSwap(Corruption):
         """
         batch, _, spatial = split_shape(shape)
         if math.prod(spatial) < 2:
-            raise ValueError(f"Crops of {spatial} voxels have nothing to swap; give at least 2 voxels.")
+            raise UserError(f"Crops of {spatial} voxels have nothing to swap; give at least 2 voxels.")
         sizes = torch.tensor(spatial, device=generator.device).expand(self.swaps, batch, -1)
         edge = random_integers((sizes // 6 // 2).clamp(min=1), (sizes // 3 // 2).clamp(min=1), generator)
         first, second, redraw = sizes, sizes, torch.ones_like(edge[..., :1], dtype=torch.bool)

@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils import TraceKeys, ensure_tuple_rep
 
+from ..utils.errors import UserError
 from .resampling import AxisGrid, grid_of_size, grid_of_spacing, resample
 
 
@@ -48,12 +49,12 @@ class Resampled(MapTransform, InvertibleTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if (pixdim is None) == (spatial_size is None):
-            raise ValueError(f"pixdim is {pixdim} and spatial_size {spatial_size}; give one of the two.")
+            raise UserError(f"pixdim is {pixdim} and spatial_size {spatial_size}; give one of the two.")
         self.pixdim = pixdim
         self.spatial_size = spatial_size
         self.mode: tuple[str, ...] = ensure_tuple_rep(mode, len(self.keys))
         if unknown := set(self.mode) - {"bilinear", "nearest"}:
-            raise ValueError(f"mode is {unknown.pop()!r}; bilinear for images and nearest for labels are offered.")
+            raise UserError(f"mode is {unknown.pop()!r}; bilinear for images and nearest for labels are offered.")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the dictionary with its images resampled, as float32."""

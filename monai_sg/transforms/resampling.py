@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..utils.errors import UserError
+
 TIE = 1e-9
 """Voxels; centres between two labels take the further one, whatever they were rounded to."""
 
@@ -35,7 +37,7 @@ def grid_of_size(shape: Sequence[int], size: Sequence[int]) -> list[AxisGrid]:
         ValueError: when a number per axis is missing, or one is below 1.
     """
     if len(size) != len(shape) or min(size) < 1:
-        raise ValueError(f"The size {tuple(size)} does not fit an image of shape {tuple(shape)}; give one per axis.")
+        raise UserError(f"The size {tuple(size)} does not fit an image of shape {tuple(shape)}; give one per axis.")
     steps = [old / new for old, new in zip(shape, size, strict=True)]
     return [AxisGrid(int(new), step, (step - 1) / 2) for new, step in zip(size, steps, strict=True)]
 
@@ -52,7 +54,7 @@ def grid_of_spacing(shape: Sequence[int], old: Sequence[float], new: Sequence[fl
         ValueError: when a number per axis is missing, or one is not positive.
     """
     if len(new) != len(shape) or min(new) <= 0:
-        raise ValueError(f"spacing is {tuple(new)}, but the image has {len(shape)} axes; give mm above 0 for each.")
+        raise UserError(f"spacing is {tuple(new)}, but the image has {len(shape)} axes; give mm above 0 for each.")
     steps = [wanted / own for own, wanted in zip(old, new, strict=True)]
     return [AxisGrid(round((n - 1) / step + 1), step, 0.0) for n, step in zip(shape, steps, strict=True)]
 

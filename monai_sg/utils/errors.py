@@ -12,3 +12,11 @@ class UserError(ValueError):
 
 class AbsentError(UserError, FileNotFoundError):
     """A file or folder that was named is not there."""
+
+
+class NonFiniteError(UserError, FloatingPointError):
+    """A training has left the numbers that can be computed with."""
+
+
+class SpaceError(UserError, OSError):
+    """A disk has too little room for what is about to be written."""

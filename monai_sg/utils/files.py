@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from .errors import UserError
+
 
 def absolute(path: str | Path) -> Path:
     """Return a path from the root, with ``~`` expanded and links followed."""
@@ -72,7 +74,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a JSON file ({error}); delete it and make it again.") from error
+        raise UserError(f"{path} is not a JSON file ({error}); delete it and make it again.") from error
 
 
 def sha256_of(path: str | Path) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from .errors import UserError
+
 
 def import_closure(names: Mapping[str, str], package: Path, refused: Collection[str] = ()) -> list[str]:
     """Return the modules that are needed to import what is named, with the packages that hold them.
@@ -30,7 +32,7 @@ def import_closure(names: Mapping[str, str], package: Path, refused: Collection[
             chain = [module]
             while chain[-1] in origin:
                 chain.append(origin[chain[-1]])
-            raise ValueError(f"{module} cannot come along, but it is needed: {' -> '.join(reversed(chain))}.")
+            raise UserError(f"{module} cannot come along, but it is needed: {' -> '.join(reversed(chain))}.")
         waiting += [(needed, module) for needed in [*_parents(module), *_imports(module, package)]]
     return sorted(origin)
 
@@ -49,7 +51,7 @@ def _module_of(name: str, package: Path, where: str) -> str:
         if file.is_file() and (module == name or file.name != "__init__.py"):
             return module
         module = module.rpartition(".")[0]
-    raise ValueError(f"{where} names {name}, which is in no module of {package}; correct the name.")
+    raise UserError(f"{where} names {name}, which is in no module of {package}; correct the name.")
 
 
 def _parents(module: str) -> list[str]:
@@ -66,7 +68,7 @@ def _imports(module: str, package: Path) -> Iterator[str]:
             inner = [f"{start}.{alias.name}" for alias in node.names]
             yield from [start, *(name for name in inner if file_of(name, package).is_file())]
         elif (habit := _bound_to_its_place(node, package.name)) is not None:
-            raise ValueError(f"{file}, line {getattr(node, 'lineno', 0)}, {habit}, so a copy of it would not work.")
+            raise UserError(f"{file}, line {getattr(node, 'lineno', 0)}, {habit}, so a copy of it would not work.")
 
 
 def _bound_to_its_place(node: ast.AST, top: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...utils.errors import UserError
 from ..cache.index import CacheEntry
 
 
@@ -18,7 +19,7 @@ def stack_geometry(entries: Sequence[CacheEntry], ndim: int) -> tuple[NDArray[np
     """
     for entry in entries:
         if len(entry.shape) != ndim:
-            raise ValueError(
+            raise UserError(
                 f"{entry.id} has {len(entry.shape)} axes {tuple(entry.shape)}, the crop has {ndim}; give a crop_size "
                 "with one number per axis of the images and keep 2D and 3D images in separate folders."
             )

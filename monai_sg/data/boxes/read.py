@@ -10,6 +10,7 @@ import torch
 from monai.transforms import Transform
 from torch import Tensor
 
+from ...utils.errors import UserError
 from ..cache.volume_cache import VolumeCache
 from .box import Box, BoxSource, Extent
 
@@ -79,7 +80,7 @@ class ReadBoxd(Transform):
             return self.size
         axis = _thin_axis(extent)
         if len(self.size) != len(extent) - 1 or axis is None:
-            raise ValueError(
+            raise UserError(
                 f"The box {extent} does not fit the size {list(self.size)}: give one number per axis, or one less for "
                 "a slice, one voxel along one axis."
             )

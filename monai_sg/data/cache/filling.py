@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic
 
 import numpy as np
 
+from ...utils.errors import SpaceError
 from ...utils.files import write_atomic
 from ...utils.folder_lock import folder_lock
 from ...utils.progress import Bar
@@ -178,7 +179,7 @@ class CacheFiller(ABC, Generic[Entry]):
             f"are made now and need {needed / 1e9:.2f} GB; {free / 1e9:.1f} GB are free."
         )
         if needed > free:
-            raise OSError(
+            raise SpaceError(
                 f"The volume cache needs {needed / 1e9:.2f} GB, but {self.cache_dir} has {free / 1e9:.2f} GB left. "
                 "Set cache_dir to a larger disk, or spacing to a coarser grid."
             )

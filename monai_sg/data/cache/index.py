@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from ...utils.errors import UserError
 from ...utils.files import read_json, write_json
 from ..readers.files import companions
 from ..readers.formats import SPACING_FILE
@@ -120,7 +121,7 @@ def check_ids(ids: Sequence[str]) -> None:
     """Raise ``ValueError`` for an id that cannot be a file name."""
     for name in ids:
         if not re.fullmatch(r"\w[\w.+=@-]*", name):
-            raise ValueError(f"The id {name!r} cannot be a file name; use letters, digits and . _ - only.")
+            raise UserError(f"The id {name!r} cannot be a file name; use letters, digits and . _ - only.")
 
 
 def key_of(name: str, fingerprint: dict[str, Any], version: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.errors import UserError
 from .index import CacheEntry, LabelEntry
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,9 @@ def open_array(cache_dir: Path, entry: CacheEntry | LabelEntry) -> np.ndarray:
     try:
         stored: np.ndarray = np.load(array_path(cache_dir, entry.key), mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise ValueError(f"is damaged ({error})") from error
+        raise UserError(f"is damaged ({error})") from error
     if (stored.shape, stored.dtype.name) != (entry.stored_shape, entry.dtype):
-        raise ValueError(
+        raise UserError(
             f"holds {stored.dtype.name} of shape {stored.shape}, but the index of the cache says {entry.dtype} of "
             f"shape {entry.stored_shape}"
         )

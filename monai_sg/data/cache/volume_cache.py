@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...transforms.resampling import grid_of_size, resample, resize
+from ...utils.errors import AbsentError, UserError
 from ...utils.files import write_atomic
 from ..intensity import IntensityRange, Window, checked_range, scaled
 from .index import CacheEntry, LabelEntry
@@ -204,9 +205,9 @@ class VolumeCache:
         try:
             return open_array(self.cache_dir, entry)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{path} was deleted while it was in use; run again to make it anew.") from error
+            raise AbsentError(f"{path} was deleted while it was in use; run again to make it anew.") from error
         except ValueError as error:
-            raise ValueError(f"{path} {error}; run again to make it anew.") from error
+            raise UserError(f"{path} {error}; run again to make it anew.") from error
 
 
 Slices = tuple[slice, ...]
@@ -215,7 +216,7 @@ Slices = tuple[slice, ...]
 def _parts(box: Sequence[Sequence[int]], entry: CacheEntry) -> tuple[tuple[int, ...], Slices | None, Slices]:
     """Return the edges of a box, what of the image lies in it (``None`` if nothing), and where in the box that is."""
     if len(box) != len(entry.shape) or any(stop <= start for start, stop in box):
-        raise ValueError(
+        raise UserError(
             f"The box {box} does not fit {entry.id} of shape {entry.shape}; "
             "give [start, stop] with start < stop for each axis."
         )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...utils.errors import AbsentError, UserError
 from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
 from ..readers.stacks import is_pattern
 from ..records import Datalist, Record
@@ -98,19 +99,17 @@ def _find(
 ) -> tuple[list[Found], Skipped]:
     """Return the usable images and what was left out; raise if there is nothing to use."""
     if not dataset_dir.is_dir():
-        raise FileNotFoundError(
-            f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images."
-        )
+        raise AbsentError(f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images.")
     paths, others = files_below(dataset_dir)
     if not paths:
-        raise ValueError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
+        raise UserError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
     found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress, accept_unoriented)
     found, of_other_kind = _of_one_kind(found, spatial_dims)
     skipped = sorted([*skipped, *others, *of_other_kind], key=lambda item: item["path"])
     if not found:
         reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
         pictures = sum(suffix_of(path) in PICTURES for path in paths)
-        raise ValueError(
+        raise UserError(
             f"None of the {len(paths)} files in {dataset_dir} can be used as {_wanted(spatial_dims, pictures)} "
             f"{reasons or 'No file has a known format'}. Known formats: {', '.join(SUFFIXES)} and DICOM."
         )

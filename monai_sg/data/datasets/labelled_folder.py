@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ...utils.errors import UserError
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist
 from ..splits import split_by_patient
@@ -56,7 +57,7 @@ class LabelledFolder:
         usable, unusable = usable_pairs(folder, pairs, self.progress)
         skipped = sorted([*skipped, *unusable], key=lambda item: item["path"])
         if not usable:
-            raise ValueError(_no_pair(found, skipped))
+            raise UserError(_no_pair(found, skipped))
         splits = split_by_patient(_records(usable, patient_pattern), seed=seed)
         logger.info(f"Found {found}; {', '.join(f'{len(splits[name])} {name}' for name in SPLITS)}.")
         log_skipped(folder, skipped)

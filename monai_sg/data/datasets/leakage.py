@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...utils.errors import AbsentError, UserError
 from ..records import Datalist
 
 
@@ -22,10 +23,10 @@ def check_leakage(datalist: Datalist, targets: Sequence[str | Path]) -> None:
     ids = {record["id"] for record in datalist.records}
     for path in targets:
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}, a data list of target_datalists, does not exist; correct the path.")
+            raise AbsentError(f"{path}, a data list of target_datalists, does not exist; correct the path.")
         both = sorted(ids & {record["id"] for record in Datalist.load(path).test})
         if both:
-            raise ValueError(
+            raise UserError(
                 f"{len(both)} images are to be pre-trained on and are test images of {path}: {', '.join(both[:5])}. "
                 "Take them out of the folder and delete the data list, or out of the data list alone."
             )

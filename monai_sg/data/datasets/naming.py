@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from ...utils.errors import UserError
+
 logger = logging.getLogger(__name__)
 
 LABEL_FOLDER = re.compile(r"(labels?|masks?|seg|segs|segmentations?|groundtruth|gt|annotations?)(tr|ts|val)?", re.I)
@@ -88,7 +90,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"patient_pattern {pattern!r} is not a regular expression: {error}.") from error
+        raise UserError(f"patient_pattern {pattern!r} is not a regular expression: {error}.") from error
 
 
 def patient_in(path: str, pattern: re.Pattern[str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...utils.errors import AbsentError, UserError
 from ..records import Datalist, files_of
 from .image_set import ImageSet
 from .leakage import check_leakage
@@ -55,13 +56,13 @@ def open_datalist(
 def _read(folder: Path, sets: Sequence[ImageSet], seed: int, patient_pattern: str | None) -> Datalist:
     """Read the folder by the first set that matches it."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"dataset_dir {folder} is not a folder; set it to the folder that holds the images.")
+        raise AbsentError(f"dataset_dir {folder} is not a folder; set it to the folder that holds the images.")
     for image_set in sets:
         if image_set.matches(folder):
             logger.info(f"{folder} is read as {image_set.name}.")
             return replace(image_set.read(folder, seed, patient_pattern), source=image_set.name)
     there = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
-    raise ValueError(
+    raise UserError(
         f"dataset_dir {folder} has no layout that is known here. Looked for {'; '.join(one.layout for one in sets)}. "
         f"Found: {', '.join(there[:MOST_NAMED]) or 'nothing'}{' ...' if len(there) > MOST_NAMED else ''}."
     )
@@ -72,7 +73,7 @@ def _check_files(datalist: Datalist, path: Path, folder: Path) -> None:
     files = [name for record in datalist.records for name in files_of(record)]
     missing = [name for name in files if not (folder / name).exists()]
     if missing:
-        raise FileNotFoundError(
+        raise AbsentError(
             f"{path} lists {missing[0]}, which is not in {folder} ({len(missing)} of {len(files)} files are missing). "
             "Set dataset_dir to the folder that was scanned, or delete the list to scan again."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...utils.errors import UserError
 from ...utils.files import write_atomic
 from .body import Phantom, make_phantom
 from .lesions import Lesion
@@ -53,10 +54,10 @@ def write_ct_cohort(
         ValueError: for an unknown layout, no patients, wrong numbers, or a shape too small to hold a chest.
     """
     if layout not in LAYOUTS:
-        raise ValueError(f"layout is {layout!r}; the phantom is written as one of {sorted(LAYOUTS)}.")
+        raise UserError(f"layout is {layout!r}; the phantom is written as one of {sorted(LAYOUTS)}.")
     numbers = _patient_numbers(patients, numbers)
     if len(shape) != 3 or any(size < least for size, least in zip(shape, LEAST_SHAPE, strict=True)):
-        raise ValueError(f"shape is {tuple(shape)}; a chest needs three axes of at least {LEAST_SHAPE} voxels.")
+        raise UserError(f"shape is {tuple(shape)}; a chest needs three axes of at least {LEAST_SHAPE} voxels.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     LAYOUTS[layout](folder, numbers, seed, shape)
@@ -65,10 +66,10 @@ def write_ct_cohort(
 
 def _patient_numbers(patients: int, numbers: Sequence[int] | None) -> list[int]:
     if numbers is None and patients < 1:
-        raise ValueError(f"patients is {patients}; a cohort has at least one patient.")
+        raise UserError(f"patients is {patients}; a cohort has at least one patient.")
     numbers = list(range(patients) if numbers is None else numbers)
     if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
-        raise ValueError(f"numbers is {numbers}; give different numbers from 0 on, one per patient.")
+        raise UserError(f"numbers is {numbers}; give different numbers from 0 on, one per patient.")
     return numbers
 
 

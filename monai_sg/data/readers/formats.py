@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...utils.errors import UserError
+
 NIFTI = (".nii.gz", ".nii", ".hdr")
 META = (".mhd", ".mha")
 NRRD = (".nrrd", ".nhdr")
@@ -16,7 +18,7 @@ ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 SPACING_FILE = "spacing.txt"
 
 
-class UnusableImageError(ValueError):
+class UnusableImageError(UserError):
     """The image cannot be used; the message is a reason that reads well after its path.
 
     Args:

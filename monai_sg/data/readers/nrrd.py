@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...utils.errors import UserError
 from .content import wrong_content
 from .formats import UnusableImageError
 from .opened import OpenImage, opened
@@ -127,7 +128,7 @@ def _geometry(fields: dict[str, str], number: int) -> tuple[np.ndarray, list[int
         reason = f"has no {what} in its header, so orientation and origin are not known" if len(spatial) == 3 else ""
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine, spatial, reason
     if len(vectors) != number:
-        raise ValueError(f"{len(vectors)} space directions for {number} axes")
+        raise UserError(f"{len(vectors)} space directions for {number} axes")
     spatial = [axis for axis, vector in enumerate(vectors) if vector]
     origin = _vector(fields.get("space origin", "")) or [0.0] * len(vectors[spatial[0]])
     scale = np.array([factors[min(row, len(factors) - 1)] for row in range(len(origin))])

@@ -18,6 +18,7 @@ from ...data.records import Datalist
 from ...discovery.embed import embed
 from ...discovery.frames import FRAMES, Frames, choose_frame, make_frames
 from ...runs.encoder_workflow import encoder_workflow
+from ...utils.errors import AbsentError, UserError
 from ...utils.seeds import generator_for
 from .settings import AgreementSettings
 
@@ -55,7 +56,7 @@ def comparable_frames(cache: VolumeCache, datalist: Datalist, settings: Agreemen
     for frame in wanted:
         ids = make_frames(cache, ids, frame, size).ids
     if not ids:
-        raise ValueError(f"No image has a box for each of the frames {wanted}; give others with --frames.")
+        raise UserError(f"No image has a box for each of the frames {wanted}; give others with --frames.")
     generator = generator_for(settings.seed, "patients")
     kept = sorted(torch.randperm(len(ids), generator=generator)[: settings.patients].tolist())
     return {frame: make_frames(cache, [ids[row] for row in kept], frame, size) for frame in wanted}
@@ -111,12 +112,12 @@ def label_maps(datalist: Datalist, folder: Path, ids: Sequence[str]) -> dict[str
         ValueError: no label map has the name of an image.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"labels {folder} is not a folder; set it to the folder that holds the label maps.")
+        raise AbsentError(f"labels {folder} is not a folder; set it to the folder that holds the label maps.")
     files = [path for path in walk_files(folder) if suffix_of(path) in SUFFIXES]
     wanted = set(ids)
     id_of = {PurePosixPath(record["image"]): record["id"] for record in datalist.records if record["id"] in wanted}
     pairs, _ = pair_by_name([*id_of], [PurePosixPath(path.relative_to(folder)) for path in files], ".", ".")
     if not pairs:
-        raise ValueError(f"None of {len(files)} label maps in {folder} has the name of one of the {len(ids)} images.")
+        raise UserError(f"None of {len(files)} label maps in {folder} has the name of one of the {len(ids)} images.")
     logger.info(f"{len(pairs)} of {len(ids)} images have a label map in {folder}.")
     return {id_of[pair.image]: folder / pair.label for pair in pairs}

@@ -9,6 +9,7 @@ from typing import Any
 from ...data.intensity import IntensityRange
 from ...discovery.frames import FRAMES
 from ...discovery.references import neighbour_count
+from ...utils.errors import UserError
 
 MOST_NEIGHBOURS = 200
 
@@ -51,12 +52,12 @@ class AgreementSettings:
         """Raise ``ValueError`` for a value that makes no sense."""
         unknown = [name for name in self.frames if name not in FRAMES]
         if unknown:
-            raise ValueError(f"frames holds {unknown[0]!r}; give some of {', '.join(FRAMES)}, as a list.")
+            raise UserError(f"frames holds {unknown[0]!r}; give some of {', '.join(FRAMES)}, as a list.")
         least = {"places": 2, "references": 1, "draws": 1, "neighbours": 2, "patients": 1}
         for name, lowest in least.items():
             value = getattr(self, name)
             if value is not None and value < lowest:
-                raise ValueError(f"{name} = {value} must be at least {lowest}.")
+                raise UserError(f"{name} = {value} must be at least {lowest}.")
 
     def neighbours_of(self, count: int) -> int:
         """Return how many of ``count`` images are similar to one of them, itself included."""
@@ -69,5 +70,5 @@ class AgreementSettings:
         known = [item.name for item in fields(cls)]
         unknown = [name for name in given if name not in known]
         if unknown:
-            raise ValueError(f"There is no setting {unknown[0]!r}; take some of {', '.join(known)}.")
+            raise UserError(f"There is no setting {unknown[0]!r}; take some of {', '.join(known)}.")
         return cls(**given)
