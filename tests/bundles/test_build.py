@@ -52,6 +52,11 @@ def test_what_fits_on_a_line_stands_on_one() -> None:
             assert path.read_text() == json_text(content(path)), path
 
 
+@pytest.mark.parametrize("bundle", [name for name in NAMES if not name.endswith("_pretraining")])
+def test_the_training_of_a_fine_tuning_can_be_read(bundle: str) -> None:
+    assert len(config(bundle, "train.json").read_text().splitlines()) < 350
+
+
 @pytest.mark.parametrize("bundle", NAMES)
 def test_no_reference_leads_out_of_a_config(bundle: str) -> None:
     for name in files(bundle):

@@ -28,6 +28,39 @@ def test_a_comma_behind_it_counts(length: int, lines: int) -> None:
     assert max(map(len, text.splitlines()[:3])) <= 120
 
 
+def test_arguments_of_a_component_fill_lines_and_its_class_stays_alone() -> None:
+    size = list(range(8))
+    made = {"_target_": "Reader", "first": size, "second": size, "third": size, "fourth": {"_target_": "A"}}
+    assert json_text({"reader": made, "other": {"a": size, "b": size, "c": size, "d": size}}).splitlines() == [
+        "{",
+        '    "reader": {',
+        '        "_target_": "Reader",',
+        f'        "first": {size}, "second": {size}, "third": {size},',
+        '        "fourth": {"_target_": "A"}',
+        "    },",
+        '    "other": {',
+        *(f'        "{name}": {size}{comma}' for name, comma in zip("abcd", [",", ",", ",", ""], strict=True)),
+        "    }",
+        "}",
+    ]
+
+
+def test_what_is_broken_stays_alone() -> None:
+    long = ["x" * 60, "y" * 60]
+    text = json_text({"reader": {"_target_": "Reader", "a": 1, "names": long, "b": 2}})
+    names = [f'            "{long[0]}",', f'            "{long[1]}"']
+    expected = ['        "a": 1,', '        "names": [', *names, "        ],", '        "b": 2', "    }", "}"]
+    assert text.splitlines()[3:] == expected
+
+
+@pytest.mark.parametrize("size", range(80, 130))
+def test_no_line_with_room_to_break_is_longer_than_120_columns(size: int) -> None:
+    content = {"a": {"_target_": "T", "b": "x" * (size - 60), "c": "y" * 20, "d": {"e": 1}, "f": ["z" * 30, "z" * 40]}}
+    text = json_text({"top": content, "list": [content]})
+    assert max(map(len, text.splitlines())) <= 120
+    assert json.loads(text) == {"top": content, "list": [content]}
+
+
 @pytest.mark.parametrize("content", [[], {}, 1, "text", None])
 def test_a_value_alone(content: object) -> None:
     assert json_text(content) == json.dumps(content) + "\n"
