@@ -54,7 +54,7 @@ def labelled_records(
         absolute. Only the validation split may be empty.
 
     Raises:
-        ValueError: for an unknown split, a record without label, a fraction outside (0, 1], or no training or test
+        UserError: for an unknown split, a record without label, a fraction outside (0, 1], or no training or test
             images.
     """
     if split not in SPLITS:

@@ -26,7 +26,7 @@ def checked_range(intensity_range: IntensityRange) -> Window | str:
     """Return two numbers as floats, or the name of a window per image.
 
     Raises:
-        ValueError: it is neither.
+        UserError: it is neither.
     """
     if isinstance(intensity_range, str):
         if intensity_range in MODES:

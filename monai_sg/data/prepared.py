@@ -57,7 +57,7 @@ class PreparedDataset(SeededDataset):
         progress: show a bar.
 
     Raises:
-        ValueError: no record can be used.
+        UserError: no record can be used.
     """
 
     def __init__(

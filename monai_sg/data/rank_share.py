@@ -15,7 +15,7 @@ class RankShare(DistributedSampler):
         dataset: the data set.
 
     Raises:
-        ValueError: there are fewer records than processes, so that one would have nothing to do.
+        UserError: there are fewer records than processes, so that one would have nothing to do.
     """
 
     def __init__(self, dataset: Dataset) -> None:

@@ -24,7 +24,7 @@ class Datalist:
     folder, or a list of them, one per channel of the same image. It may hold ``label``: the path of a label map, the
     number of a class, or a list of numbers (one per class, 0 or 1, or the numbers of classes); and, for a folder of
     slices, ``series``: a SeriesInstanceUID, or the pattern of the names of its pictures. ``classes`` names what numbers
-    in labels stand for, ``source`` the set that was read.
+    in labels stand for, ``source`` the set that was read, and ``folder`` where it lay then.
     """
 
     training: list[Record] = field(default_factory=list)
@@ -33,6 +33,7 @@ class Datalist:
     skipped: list[dict[str, str]] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     source: str | None = None
+    folder: str | None = None
 
     @property
     def records(self) -> list[Record]:

@@ -34,7 +34,7 @@ def split_by_patient(
         ``{"training": [...], "validation": [...], "test": [...]}``, each in the order of ``records``.
 
     Raises:
-        ValueError: if ``fractions`` are not three non-negative numbers that sum to 1, or there are no records.
+        UserError: if ``fractions`` are not three non-negative numbers that sum to 1, or there are no records.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise UserError(
@@ -64,7 +64,7 @@ def nested_subset(records: Sequence[dict[str, Any]], fraction: float, seed: int 
         the records of the kept patients, in the order of ``records``.
 
     Raises:
-        ValueError: if ``fraction`` is outside (0, 1].
+        UserError: if ``fraction`` is outside (0, 1].
     """
     if not 0 < fraction <= 1:
         raise UserError(f"fraction is {fraction}; give a share of the patients above 0 and up to 1.")

@@ -30,7 +30,7 @@ class UsableImages:
         progress: show a bar.
 
     Raises:
-        ValueError: at the end, when no image could be used.
+        UserError: at the end, when no image could be used.
     """
 
     def __init__(self, dataset: Dataset, num_workers: int = 0, progress: bool = True) -> None:

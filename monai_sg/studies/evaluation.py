@@ -11,6 +11,7 @@ from ..data.boxes.patterns import pattern_boxes
 from ..data.seeded import SeededDataset
 from ..probing.frozen_probe import histograms, pooled_features
 from ..runs.chain import Chain
+from ..utils.errors import UserError
 from .pseudo_labels import collect, linear_accuracy
 
 REGIONS = ("all", "inside", "outside")
@@ -54,10 +55,16 @@ class Evaluation:
 
 
 def evaluate(chain: Chain) -> Evaluation:
-    """Run `evaluate.json` of a finished chain, on test patients, or on validation patients if there are none."""
+    """Run `evaluate.json` of a finished chain, on test patients, or on validation patients if there are none.
+
+    Raises:
+        UserError: there are neither, as training patients tell nothing.
+    """
     workflow = chain.workflow("train")
     table = workflow.parser.get_parsed_content("patterns")
-    split = "test" if table.test else "validation"
+    split = next((name for name in ("test", "validation") if getattr(table, name)), None)
+    if split is None:
+        raise UserError("No test and no validation patient has a pattern, so nothing can be evaluated; add patients.")
     workflow = chain.workflow("train", "evaluate", **{"validate::dataset::data::split": split})
     workflow.run()
     get = workflow.parser.get_parsed_content

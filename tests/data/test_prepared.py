@@ -26,6 +26,7 @@ from monai.transforms import (
     ScaleIntensityRanged,
 )
 
+from monai_sg.data import prepared
 from monai_sg.data.images import LoadRecordd
 from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
@@ -117,6 +118,25 @@ def test_another_file_and_another_preparation_are_prepared_anew(tmp_path: Path, 
     assert Counted.calls == 2
     assert float(dataset(tmp_path, data, preparation(high=50.0))[0]["image"].max()) == pytest.approx(119 / 50)
     assert Counted.calls == 3
+
+
+def test_another_version_is_prepared_anew(tmp_path: Path, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = [record("a", label=1)]
+    before = dataset(tmp_path, data)._facts[0]["key"]
+    assert dataset(tmp_path, data)._facts[0]["key"] == before
+    monkeypatch.setattr(prepared, "VERSION", prepared.VERSION + 1)
+    assert dataset(tmp_path, data)._facts[0]["key"] != before
+    assert Counted.calls == 2
+
+
+def test_channels_in_files_of_their_own_all_count(tmp_path: Path, record: Any) -> None:
+    paths = [record(name, (10, 9, 8))["image"] for name in "ab"]
+    steps = Compose([LoadRecordd("image"), EnsureChannelFirstd("image"), Counted("image")])
+    first = dataset(tmp_path, [{"image": paths, "label": [0, 1]}], steps)
+    assert first.shapes == [(10, 9, 8)]
+    assert (first[0]["id"], first[0]["label"], first[0]["image"].shape) == ("a", [0, 1], (2, 10, 9, 8))
+    os.utime(paths[1], ns=(1, 1))
+    assert dataset(tmp_path, [{"image": paths, "label": [0, 1]}], steps)._facts[0]["key"] != first._facts[0]["key"]
 
 
 def test_slices_and_voxels_beside_a_header_count(tmp_path: Path, record: Any) -> None:

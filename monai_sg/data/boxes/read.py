@@ -50,8 +50,8 @@ class ReadBoxd(Transform):
         """Return what a box shows, float32 ``(C, *size)``.
 
         Raises:
-            FileNotFoundError: the array of the image was deleted meanwhile.
-            ValueError: the array is damaged, or the box does not fit image and size.
+            AbsentError: the array of the image was deleted meanwhile.
+            UserError: the array is damaged, or the box does not fit image and size.
         """
         name, extent = box["id"], box["box"]
         if extent is None and self.size is not None:

@@ -44,7 +44,7 @@ def open_cache(
 
     Raises:
         OSError: the disk is too small; the sentence names what is needed.
-        ValueError: none of the images can be used, or an id cannot be a file name.
+        UserError: none of the images can be used, or an id cannot be a file name.
     """
     check_ids([record["id"] for record in datalist.records])
     folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()

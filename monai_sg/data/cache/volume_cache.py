@@ -79,8 +79,8 @@ class VolumeCache:
         """Return the stored integers, mapped from disk; physical value = stored * scale + offset of the channel.
 
         Raises:
-            FileNotFoundError: the array was deleted after the cache was opened.
-            ValueError: the file does not hold what the index says.
+            AbsentError: the array was deleted after the cache was opened.
+            UserError: the file does not hold what the index says.
         """
         return self._open(self.entry(name))
 
@@ -97,7 +97,7 @@ class VolumeCache:
             intensity_range: the two values themselves, or ``percentile`` or ``zscore`` for those of each channel.
 
         Raises:
-            ValueError: ``intensity_range`` is neither.
+            UserError: ``intensity_range`` is neither.
         """
         wanted, entry = checked_range(intensity_range), self.entry(name)
         if not isinstance(wanted, str):
@@ -133,17 +133,18 @@ class VolumeCache:
             float32 array of the size, channels first where there are several.
 
         Raises:
-            ValueError: the box does not fit the image's number of axes or is empty.
+            UserError: the box does not fit the image's number of axes or is empty.
         """
         entry = self.entry(name)
         edges, inside, target = _parts(box, entry)
         values = np.empty((entry.channels, *edges), dtype=np.float32)
-        values[:] = np.reshape(entry.minima, (-1, *[1] * len(edges)))
+        if inside is None or any(part != slice(0, edge) for part, edge in zip(target, edges, strict=True)):
+            values[:] = np.reshape(entry.minima, (-1, *[1] * len(edges)))
         if inside is not None:
             stored = self.array(name).reshape(entry.channels, *entry.shape)[(slice(None), *inside)]
             values[(slice(None), *target)] = physical(stored, entry)
         if size is not None and tuple(size) != edges:
-            values = np.stack([resize(channel, size) for channel in values])
+            return _resized(values, size)
         return values[0] if entry.channels == 1 else values
 
     def has_label(self, name: str) -> bool:
@@ -160,8 +161,8 @@ class VolumeCache:
         """Return the label map of an image on its grid: stored integers ``(*spatial)``, mapped from disk.
 
         Raises:
-            FileNotFoundError: see `array`.
-            ValueError: see `array`.
+            AbsentError: see `array`.
+            UserError: see `array`.
         """
         return self._open(self.label_entry(name))
 
@@ -195,7 +196,7 @@ class VolumeCache:
         stored = loaded(path, (entry.channels, *size), entry.dtype)
         if stored is None:
             channels = self.array(name).reshape(entry.channels, *entry.shape)
-            stored = np.rint(np.stack([resize(channel, size) for channel in channels])).astype(entry.dtype)
+            stored = np.rint(_resized(channels, size)).astype(entry.dtype).reshape(entry.channels, *size)
             write_atomic(path, lambda file: np.save(file, stored))
         values = physical(stored, entry)
         return values[0] if entry.channels == 1 else values
@@ -208,6 +209,11 @@ class VolumeCache:
             raise AbsentError(f"{path} was deleted while it was in use; run again to make it anew.") from error
         except ValueError as error:
             raise UserError(f"{path} {error}; run again to make it anew.") from error
+
+
+def _resized(channels: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resize the channels ``(C, *spatial)`` of an image; without their axis where there is one."""
+    return resize(channels[0], size) if len(channels) == 1 else np.stack([resize(each, size) for each in channels])
 
 
 Slices = tuple[slice, ...]

@@ -36,5 +36,5 @@ class ImageSet(Protocol):
                 it.
 
         Raises:
-            ValueError: nothing can be used.
+            UserError: nothing can be used.
         """

@@ -47,7 +47,7 @@ class LabelledFolder:
         Without ``patient_pattern`` each image counts as its own patient.
 
         Raises:
-            ValueError: no pair can be used.
+            UserError: no pair can be used.
         """
         image_root, label_root = _roots(folder)
         labels = _images_in(folder, label_root)

@@ -37,8 +37,8 @@ def open_datalist(
         target_datalists: see `check_leakage`.
 
     Raises:
-        FileNotFoundError: the folder, or an image or label of an existing list is not there.
-        ValueError: the list is damaged, the folder has none of the layouts, nothing in it can be used, or a target task
+        AbsentError: the folder, or an image or label of an existing list is not there.
+        UserError: the list is damaged, the folder has none of the layouts, nothing in it can be used, or a target task
             is tested on it.
     """
     path, folder = Path(path), Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
@@ -49,7 +49,7 @@ def open_datalist(
         datalist = _read(folder, sets, seed, patient_pattern)
         datalist.save(path)
         logger.info(f"The data list was written to {path}.")
-    check_leakage(datalist, target_datalists)
+    check_leakage(datalist, folder, target_datalists)
     return datalist
 
 
@@ -60,7 +60,7 @@ def _read(folder: Path, sets: Sequence[ImageSet], seed: int, patient_pattern: st
     for image_set in sets:
         if image_set.matches(folder):
             logger.info(f"{folder} is read as {image_set.name}.")
-            return replace(image_set.read(folder, seed, patient_pattern), source=image_set.name)
+            return replace(image_set.read(folder, seed, patient_pattern), source=image_set.name, folder=str(folder))
     there = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
     raise UserError(
         f"dataset_dir {folder} has no layout that is known here. Looked for {'; '.join(one.layout for one in sets)}. "
