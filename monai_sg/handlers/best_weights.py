@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,8 +16,6 @@ from ..networks.contract import Network
 from ..utils.distributed import rank
 from ..weights.export import save_network, save_weights
 from .recalibration import Recalibration
-
-logger = logging.getLogger(__name__)
 
 Weights = dict[str, torch.Tensor]
 
@@ -70,8 +67,6 @@ class BestWeights:
         with nullcontext() if self.recalibration is None else self.recalibration.clean():
             self._best = {"network": _copy(self.network), "method": method}
             self._write_network()
-        if rank() == 0:
-            logger.info(f"Epoch {engine.state.epoch} is the best so far; its weights are in {self.network_path}.")
 
     def state_dict(self) -> dict[str, Weights]:
         """Return the best weights so far, none before the first best validation."""
