@@ -29,7 +29,9 @@ def ct_like(shape: Sequence[int] = SHAPE, seed: int = 0) -> np.ndarray:
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(array, np.diag([2.0, 3.0, 4.0, 1.0]) if affine is None else affine), path)
+    image = nib.Nifti1Image(array, np.diag([2.0, 3.0, 4.0, 1.0]) if affine is None else affine)
+    image.header["descrip"] = str(path)[-79:].encode()  # so that equal voxels under two names are no copies
+    nib.save(image, path)
     return path
 
 

@@ -11,11 +11,16 @@ from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
 from ..readers.stacks import is_pattern
 from ..records import Datalist, Record
 from ..splits import FRACTIONS, split_by_patient
+from .copies import copies_among
 from .inspection import Found, inspect_files, without_spacing
-from .naming import PLACEHOLDERS, compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
+from .naming import unique_ids, words_of
+from .patients import patients_of
 from .walking import Skipped, files_below
 
 logger = logging.getLogger(__name__)
+
+EMISSION = {"PT", "NM", "ST"}
+EMISSION_WORDS = {"pet", "suv", "suvbw", "spect"}
 
 
 class AnyFolder:
@@ -76,11 +81,8 @@ def scan_folder(
     """
     dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
     found, skipped = _find(dataset_dir, spatial_dims, progress, accept_unoriented)
-    records, unknown = _records(found, dataset_dir.resolve().name, patient_pattern)
-    splits = {"test": records}
-    if fractions is not None:
-        warn_of_unknown_patients(unknown, len(found))
-        splits = split_by_patient(records, fractions, seed)
+    records = _records(found, dataset_dir.resolve().name, patient_pattern, warn=fractions is not None)
+    splits = {"test": records} if fractions is None else split_by_patient(records, fractions, seed)
     _log_found(dataset_dir, splits, skipped)
     return Datalist(splits.get("training", []), splits.get("validation", []), splits["test"], skipped)
 
@@ -105,7 +107,11 @@ def _find(
         raise UserError(f"dataset_dir {dataset_dir} is empty; set it to the folder that holds the images.")
     found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress, accept_unoriented)
     found, of_other_kind = _of_one_kind(found, spatial_dims)
-    skipped = sorted([*skipped, *others, *of_other_kind], key=lambda item: item["path"])
+    found, emission = _without_emission(found)
+    copies = copies_among(dataset_dir, [item.path for item in found])
+    copied = {item["path"] for item in copies}
+    found = [item for item in found if str(item.path) not in copied]
+    skipped = sorted([*skipped, *others, *of_other_kind, *emission, *copies], key=lambda item: item["path"])
     if not found:
         reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
         pictures = sum(suffix_of(path) in PICTURES for path in paths)
@@ -141,19 +147,40 @@ def _of_one_kind(found: list[Found], spatial_dims: int | None) -> tuple[list[Fou
     return [item for item in found if item.num_axes == wanted], others
 
 
-def _records(found: list[Found], folder_name: str, patient_pattern: str | None) -> tuple[list[Record], list[str]]:
-    """Return the images with id and patient, and the paths of those whose patient is not known."""
+def _without_emission(found: list[Found]) -> tuple[list[Found], Skipped]:
+    """Leave out PET and SPECT, by what DICOM or their names say, where they lie among other volumes."""
+    emission = {(item.path, item.series) for item in found if item.num_axes == 3 and _is_emission(item)}
+    if len(emission) == len(found):
+        return found, []
+    skipped = [
+        {
+            "path": str(item.path),
+            "reason": f"is {item.modality or 'PET or SPECT by its name'}, which has other values than CT or MRI; put "
+            "such images into a folder of their own to train on them",
+        }
+        for item in found
+        if (item.path, item.series) in emission
+    ]
+    return [item for item in found if (item.path, item.series) not in emission], skipped
+
+
+def _is_emission(item: Found) -> bool:
+    words = {word.lower() for word in words_of(item.stem)}
+    return item.modality in EMISSION if item.modality else bool(words & EMISSION_WORDS) and "ct" not in words
+
+
+def _records(found: list[Found], folder_name: str, patient_pattern: str | None, warn: bool) -> list[Record]:
+    """Return the images with id and patient."""
     ids = unique_ids([item.path for item in found], [item.stem or folder_name for item in found])
-    pattern = compile_pattern(patient_pattern) if patient_pattern else None
-    records, unknown = [], []
-    for item, name in zip(found, ids, strict=True):
-        path = item.path / item.series if is_pattern(item.series) else item.path
-        patient = patient_in(str(path), pattern) if pattern else None
-        if not patient and item.patient.lower() not in PLACEHOLDERS:
-            patient = item.patient
-        if not patient:
-            unknown.append(str(item.path))
-        record: Record = {"image": str(item.path), "id": name, "patient": patient or name}
-        series = {"series": item.series} if item.series else {}
-        records.append({**record, **series, **({"unoriented": True} if item.unoriented else {})})
-    return records, unknown
+    paths = [str(item.path / item.series if is_pattern(item.series) else item.path) for item in found]
+    patients = patients_of(paths, ids, patient_pattern, [item.patient for item in found], warn)
+    return [
+        {
+            "image": str(item.path),
+            "id": name,
+            "patient": patient,
+            **({"series": item.series} if item.series else {}),
+            **({"unoriented": True} if item.unoriented else {}),
+        }
+        for item, name, patient in zip(found, ids, patients, strict=True)
+    ]

@@ -11,8 +11,9 @@ from ...utils.errors import UserError
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
-from .naming import compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
+from .naming import unique_ids
 from .pairs import log_skipped
+from .patients import patients_of
 from .walking import Skipped, walk_files
 
 logger = logging.getLogger(__name__)
@@ -140,17 +141,13 @@ def _match(folder: Path, rows: Sequence[Row]) -> tuple[list[PurePosixPath | None
 
 def _named(used: Sequence[tuple[Row, PurePosixPath]], patient_pattern: str | None) -> list[Record]:
     """Return a record of each image, with its id and patient."""
-    pattern = compile_pattern(patient_pattern) if patient_pattern else None
     ids = unique_ids([path for _, path in used], [stem_of(Path(path)) for _, path in used])
-    records: list[Record] = []
-    unknown = []
-    for (row, path), name in zip(used, ids, strict=True):
-        patient = row.get(PATIENT, "").strip() or (patient_in(str(path), pattern) if pattern else "")
-        if not patient:
-            unknown.append(str(path))
-        records.append({"image": str(path), "label": None, "id": name, "patient": patient or name})
-    warn_of_unknown_patients(unknown, len(records))
-    return records
+    known = [row.get(PATIENT, "").strip() for row, _ in used]
+    patients = patients_of([str(path) for _, path in used], ids, None if all(known) else patient_pattern, known)
+    return [
+        {"image": str(path), "label": None, "id": name, "patient": patient}
+        for (_, path), name, patient in zip(used, ids, patients, strict=True)
+    ]
 
 
 def _label(table: Path, row: Row, columns: Sequence[str], classes: Sequence[str]) -> int | list[int]:

@@ -10,8 +10,9 @@ from ...utils.errors import UserError
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist
 from ..splits import split_by_patient
-from .naming import compile_pattern, patient_in, unique_ids, warn_of_unknown_patients
+from .naming import unique_ids
 from .pairs import Pair, log_skipped, pair_by_name, usable_pairs
+from .patients import patients_of
 from .walking import walk_files
 
 logger = logging.getLogger(__name__)
@@ -93,11 +94,8 @@ def _images_in(dataset_dir: Path, folder: str) -> list[PurePosixPath]:
 def _records(pairs: Sequence[Pair], patient_pattern: str | None) -> list[dict[str, str]]:
     """Give each pair its id and patient."""
     ids = unique_ids([pair.image for pair in pairs], [stem_of(Path(pair.label)) for pair in pairs])
-    pattern = compile_pattern(patient_pattern) if patient_pattern else None
-    patients = [patient_in(str(pair.image), pattern) if pattern else None for pair in pairs]
-    unknown = [str(pair.image) for pair, patient in zip(pairs, patients, strict=True) if not patient]
-    warn_of_unknown_patients(unknown, len(pairs))
+    patients = patients_of([str(pair.image) for pair in pairs], ids, patient_pattern)
     return [
-        {"image": str(pair.image), "label": str(pair.label), "id": name, "patient": patient or name}
+        {"image": str(pair.image), "label": str(pair.label), "id": name, "patient": patient}
         for pair, name, patient in zip(pairs, ids, patients, strict=True)
     ]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ...utils.errors import UserError
 
-logger = logging.getLogger(__name__)
-
 LABEL_FOLDER = re.compile(r"(labels?|masks?|seg|segs|segmentations?|groundtruth|gt|annotations?)(tr|ts|val)?", re.I)
 LABEL_FILE = re.compile(r"labels?|labelmap|masks?|seg|segs|segmentations?|groundtruth|gt", re.I)
 NEGATIONS = ("no", "without")
-PLACEHOLDERS = {"", "0", "none", "unknown", "anon", "anonymous", "anonymized", "anonymised"}
 MAX_ID_LENGTH = 120
 
 
@@ -60,10 +57,10 @@ def unique_ids(paths: Sequence[PurePosixPath], stems: Sequence[str]) -> list[str
         paths: relative paths without suffix.
         stems: last part of each, or another short name.
     """
-    names = [_safe(stem) for stem in stems]
+    names = [safe_name(stem) for stem in stems]
     count = Counter(name.casefold() for name in names)
     names = [
-        name if count[name.casefold()] == 1 else _safe("_".join((*path.parts[:-1], stem)))
+        name if count[name.casefold()] == 1 else safe_name("_".join((*path.parts[:-1], stem)))
         for name, path, stem in zip(names, paths, stems, strict=True)
     ]
     taken: set[str] = set()
@@ -77,9 +74,14 @@ def unique_ids(paths: Sequence[PurePosixPath], stems: Sequence[str]) -> list[str
     return names
 
 
-def _safe(name: str) -> str:
+def composed(name: str) -> str:
+    """Return a name in composed form (NFC), in which umlauts of every system are the same."""
+    return unicodedata.normalize("NFC", name)
+
+
+def safe_name(name: str) -> str:
     """Replace what may not stand in a file name; a long name is cut and marked with its hash."""
-    safe = re.sub(r"[^\w.+=@-]+", "_", name).strip("._-+=@") or "image"
+    safe = re.sub(r"[^\w.+=@-]+", "_", composed(name)).strip("._-+=@") or "image"
     if len(safe) > MAX_ID_LENGTH:
         safe = f"{safe[: MAX_ID_LENGTH - 9]}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
     return safe
@@ -97,18 +99,3 @@ def patient_in(path: str, pattern: re.Pattern[str]) -> str | None:
     """Return the patient that ``pattern`` finds in a relative path: its first group, or the whole match."""
     found = pattern.search(path)
     return (found.group(1) if pattern.groups else found.group()) if found else None
-
-
-def warn_of_unknown_patients(paths: Sequence[str], number: int) -> None:
-    """Warn that images may be split from others of their patient.
-
-    Args:
-        paths: images whose patient is not known.
-        number: all images.
-    """
-    if paths:
-        logger.warning(
-            f"No patient is known for {len(paths)} of {number} images, such as {paths[0]}: each of them counts as its "
-            "own patient. If patients have several images, pass patient_pattern, a regular expression whose first "
-            "group finds the patient in the path, so that no patient is in two splits."
-        )

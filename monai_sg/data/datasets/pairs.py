@@ -14,7 +14,8 @@ from ...utils.progress import Bar
 from ..readers.files import check_image, open_file
 from ..readers.formats import UnusableImageError, stem_of
 from ..readers.placement import turn_onto_image
-from .naming import label_reason
+from .copies import copies_among
+from .naming import LABEL_FILE, composed, label_reason
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ def pair_by_name(
 ) -> tuple[list[Pair], Skipped]:
     """Give each image the label with the same path, else with the same name, else (``case_0000``) that of its case.
 
+    Umlauts count the same in each of their forms. Last, a word such as ``_segmentation`` at the end of a label's name
+    is passed over.
+
     Args:
         images: paths relative to the data set's folder.
         labels: likewise.
@@ -48,9 +52,9 @@ def pair_by_name(
     skipped: Skipped = []
     image_of, label_of = _by_key(images, image_root, skipped), _by_key(labels, label_root, skipped)
     partner = {key: key for key in image_of if key in label_of}
-    for case_of in (_name, _case):
+    for case_of, name_of in ((_name, _name), (_case, _name), (_name, _without_word), (_case, _without_word)):
         images_left = _alone((case_of(key), key) for key in image_of if key not in partner)
-        labels_left = _alone((_name(key), key) for key in label_of.keys() - set(partner.values()))
+        labels_left = _alone((name_of(key), key) for key in label_of.keys() - set(partner.values()))
         partner |= {key: labels_left[case] for case, key in images_left.items() if case in labels_left}
     cases = {_name(key) for key in partner.values()}
     for key in sorted(image_of.keys() - partner.keys()):
@@ -65,7 +69,7 @@ def _by_key(paths: Sequence[PurePosixPath], root: str, skipped: Skipped) -> dict
     """Index files by their path below ``root`` without suffix; of two with the same, the second is left out."""
     files: dict[str, PurePosixPath] = {}
     for path in paths:
-        first = files.setdefault(str(path.relative_to(root).with_name(stem_of(Path(path)))), path)
+        first = files.setdefault(composed(str(path.relative_to(root).with_name(stem_of(Path(path))))), path)
         if first != path:
             skipped.append({"path": str(path), "reason": f"has the same name as {first.name}, which is used"})
     return files
@@ -79,6 +83,12 @@ def _case(key: str) -> str | None:
     """Return the case that an image is the first channel of, in the names of nnU-Net, or ``None``."""
     found = CHANNEL.fullmatch(_name(key))
     return found[1] if found and found[2] == "0000" else None
+
+
+def _without_word(key: str) -> str | None:
+    """Return the name of a label without the word for labels at its end, or ``None`` if there is none."""
+    found = re.fullmatch(r"(.+?)[\W_]+([^\W_]+)", _name(key))
+    return found[1] if found and LABEL_FILE.fullmatch(found[2]) else None
 
 
 def _alone(named: Iterable[tuple[str | None, str]]) -> dict[str, str]:
@@ -108,7 +118,9 @@ def usable_pairs(dataset_dir: Path, pairs: Sequence[Pair], progress: bool = True
         the usable pairs, and ``{"path", "reason"}`` of each other one, which names the image or its label.
     """
     usable: list[Pair] = []
-    skipped: Skipped = []
+    skipped = copies_among(dataset_dir, [pair.image for pair in pairs])
+    copied = {item["path"] for item in skipped}
+    pairs = [pair for pair in pairs if str(pair.image) not in copied]
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         results = pool.map(lambda pair: _reason(dataset_dir, pair), pairs)
         for pair, reason in Bar(zip(pairs, results, strict=True), "Comparing", len(pairs), disable=not progress):

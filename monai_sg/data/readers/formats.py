@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ...utils.errors import UserError
 
@@ -31,13 +31,13 @@ class UnusableImageError(UserError):
         self.path = path
 
 
-def suffix_of(path: Path) -> str:
+def suffix_of(path: PurePath) -> str:
     """Return the image suffix of a path in lower case (``.nii.gz`` counts as one), or its plain suffix."""
     name = path.name.lower()
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), path.suffix.lower())
 
 
-def stem_of(path: Path) -> str:
+def stem_of(path: PurePath) -> str:
     """Return the file name without its image suffix."""
     suffix = suffix_of(path)
     return path.name[: -len(suffix)] if suffix in SUFFIXES else path.name
