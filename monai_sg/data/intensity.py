@@ -15,6 +15,7 @@ from ..utils.errors import UserError
 HU_AIR = -500.0  # what is below is air, or nothing was measured there
 MODES = ("percentile", "zscore")
 PERCENTILES = (0.5, 99.5)
+QUANTILES = (0.5, 5.0, 50.0, 95.0, 99.5)
 DEVIATIONS = 3.0
 MOST_VOXELS = 1 << 22
 
@@ -58,10 +59,7 @@ def intensity_window(values: NDArray[np.generic], mode: str) -> Window:
     Raises:
         ValueError: all voxels have the same value, or none is finite.
     """
-    step = ceil((values.size / MOST_VOXELS) ** (1 / values.ndim))
-    seen = values[(slice(None, None, step),) * values.ndim]
-    seen = seen[np.isfinite(seen)]
-    foreground = seen[seen > seen.min()].astype(np.float64) if seen.size else seen
+    foreground = _foreground(values)
     if foreground.size:
         if mode == "percentile":
             low, high = np.percentile(foreground, PERCENTILES).tolist()
@@ -74,6 +72,20 @@ def intensity_window(values: NDArray[np.generic], mode: str) -> Window:
     if not finite.size or finite.min() == finite.max():
         raise UserError("The image has a single value or none that is finite; there is nothing to scale.")
     return float(finite.min()), float(finite.max())
+
+
+def foreground_quantiles(values: NDArray[np.generic]) -> list[float]:
+    """Return the values below which 0.5, 5, 50, 95 and 99.5 % of the foreground lie; see `intensity_window`."""
+    foreground = _foreground(values)
+    return np.percentile(foreground if foreground.size else values.min(), QUANTILES).tolist()
+
+
+def _foreground(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return the values above the minimum, of a lattice of a large image."""
+    step = ceil((values.size / MOST_VOXELS) ** (1 / values.ndim))
+    seen = values[(slice(None, None, step),) * values.ndim]
+    seen = seen[np.isfinite(seen)]
+    return seen[seen > seen.min()].astype(np.float64) if seen.size else np.zeros(0)
 
 
 def scaled(image: Tensor, window: Window | tuple[Tensor, Tensor]) -> Tensor:

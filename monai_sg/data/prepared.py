@@ -27,10 +27,12 @@ from .labels import LABEL_VALUES
 from .readers.formats import UnusableImageError, first_line, stem_of
 from .records import has_map, images_of
 from .seeded import SeededDataset
+from .window_fit import check_fit
+from .window_intensity import QUANTILES
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of the prepared records; another one prepares all anew."""
 
 Record = dict[str, Any]
@@ -57,7 +59,7 @@ class PreparedDataset(SeededDataset):
         progress: show a bar.
 
     Raises:
-        UserError: no record can be used.
+        UserError: no record can be used, or most images do not fit the window that they are scaled by.
     """
 
     def __init__(
@@ -83,7 +85,19 @@ class PreparedDataset(SeededDataset):
         if self.skipped and not usable:
             reasons = "; ".join(f"{name} {reason}" for name, reason in list(self.skipped.items())[:3])
             raise UserError(f"None of the {len(self.skipped)} records can be used: {reasons}.")
+        self._check_fit(usable)
         super().__init__(usable, transform, seed)
+
+    def _check_fit(self, records: Sequence[Record]) -> None:
+        """Compare the values of the images with the window that they are scaled by; see `check_fit`."""
+        found = {
+            record["id"]: facts[QUANTILES]
+            for record, facts in zip(records, self._facts, strict=True)
+            if QUANTILES in facts
+        }
+        if found:
+            window = next(iter(found.values()))["window"]
+            check_fit({name: each["channels"] for name, each in found.items()}, (window[0], window[1]))
 
     def _usable(self, data: Sequence[Record], num_workers: int, progress: bool) -> list[Record]:
         """Prepare records; return those that can be used and keep the reasons of the others."""
@@ -148,11 +162,16 @@ class PreparedDataset(SeededDataset):
             raise key
         path = self._path(key)
         if path.is_file():
-            return {**torch.load(path, mmap=True, weights_only=True)["facts"], "key": key}
+            try:
+                return {**torch.load(path, mmap=True, weights_only=True)["facts"], "key": key}
+            except Exception as error:  # torch raises many kinds on a damaged file
+                logger.warning(f"{path} is damaged ({first_line(error)}); it is made again.")
         item = self.preparation(record, threading=True)
         image = item["image"]
         spacing = image.pixdim if isinstance(image, MetaTensor) else [1.0] * (image.ndim - 1)
         facts = {"shape": list(image.shape[1:]), "spacing": [round(float(value), 6) for value in spacing]}
+        if isinstance(image, MetaTensor) and QUANTILES in image.meta:
+            facts[QUANTILES] = image.meta[QUANTILES]
         label = item.get("label")
         if isinstance(label, MetaTensor) and LABEL_VALUES in label.meta:
             facts[LABEL_VALUES] = label.meta[LABEL_VALUES]

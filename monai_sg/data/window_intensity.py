@@ -12,11 +12,19 @@ from monai.transforms import InvertibleTransform, MapTransform
 from monai.utils.enums import TraceKeys
 from torch import Tensor
 
-from .intensity import IntensityRange, Window, checked_range, intensity_window, scaled
+from .intensity import IntensityRange, Window, checked_range, foreground_quantiles, intensity_window, scaled
+from .window_fit import check_fit
+
+QUANTILES = "quantiles"
+"""In the metadata of an image that was scaled: the window, and the `foreground_quantiles` of each channel."""
 
 
 class Windows(Protocol):
     """What knows the windows of each image, such as a `VolumeCache`."""
+
+    @property
+    def quantiles(self) -> Mapping[str, Sequence[Sequence[float]]]:
+        """`foreground_quantiles` of each channel, by name."""
 
     def windows(self, name: str, intensity_range: IntensityRange) -> list[Window]:
         """Return the intensities of each channel of the image ``name`` that become 0 and 1."""
@@ -30,9 +38,11 @@ class WindowIntensityd(MapTransform):
         intensity_range: physical values that become 0 and 1 (HU for CT), or ``percentile`` or ``zscore`` for a window
             per image and channel, see `intensity_window`.
         cache: where the window of the image ``id`` is looked up, so that all crops of an image share it; ``None``
-            takes it from the image given, which must be a whole one.
+            takes it from the image given, which must be a whole one. Two numbers have to fit the images, see
+            `check_fit`: those of the cache at once; of an image given the metadata keeps ``quantiles``.
 
     Raises:
+        UserError: two numbers do not fit most images of the cache.
         ValueError: ``intensity_range`` is neither two numbers nor one of the two names.
     """
 
@@ -40,12 +50,18 @@ class WindowIntensityd(MapTransform):
         super().__init__(keys)
         self.intensity_range = checked_range(intensity_range)
         self.cache = cache
+        if cache is not None and not isinstance(self.intensity_range, str):
+            check_fit(cache.quantiles, self.intensity_range)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the record with its images scaled."""
         record = dict(data)
         for key in self.key_iterator(record):
-            record[key] = self._scale(record[key], self._windows(record[key], record))
+            image = record[key]
+            record[key] = self._scale(image, self._windows(image, record))
+            if self.cache is None and isinstance(record[key], MetaTensor) and not isinstance(self.intensity_range, str):
+                found = [foreground_quantiles(channel.cpu().numpy()) for channel in image.as_tensor()]
+                record[key].meta[QUANTILES] = {"window": list(self.intensity_range), "channels": found}
         return record
 
     def _scale(self, image: Tensor, windows: list[Window]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..intensity import MODES, intensity_window
+from ..intensity import MODES, foreground_quantiles, intensity_window
 from ..readers.formats import UnusableImageError
 from ..readers.reading import header_of
 from ..readers.volumes import Volume, read_channels
@@ -74,6 +74,7 @@ class ImageFiller(CacheFiller[CacheEntry]):
             body_box=body_box,
             lung_box=lung_box,
             windows={mode: [_window(volume, mode) for volume in volumes] for mode in MODES},
+            quantiles=[_physical(volume, foreground_quantiles(volume.array)) for volume in volumes],
         )
         return array, entry
 
@@ -101,4 +102,8 @@ def _boxes(volumes: Sequence[Volume]) -> tuple[list[list[int]], list[list[int]] 
 
 def _window(volume: Volume, mode: str) -> list[float]:
     """Return the window of a channel in physical units, found on the stored integers."""
-    return [value * volume.scale + volume.offset for value in intensity_window(volume.array, mode)]
+    return _physical(volume, intensity_window(volume.array, mode))
+
+
+def _physical(volume: Volume, values: Sequence[float]) -> list[float]:
+    return [value * volume.scale + volume.offset for value in values]

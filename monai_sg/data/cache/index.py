@@ -29,7 +29,7 @@ class CacheEntry:
     ``spacing`` (mm) are those of the spatial axes; ``affine`` 4x4, voxel to RAS mm; boxes are voxels, half-open;
     ``lung_box`` is ``None`` where no lungs are found. Per channel: physical value = stored integer * ``scales`` +
     ``offsets``; ``minima`` are the background values in physical units; ``windows`` are the two values of each
-    `intensity_window`, in physical units.
+    `intensity_window` and ``quantiles`` the `foreground_quantiles`, in physical units.
     """
 
     key: str
@@ -45,6 +45,7 @@ class CacheEntry:
     body_box: list[list[int]]
     lung_box: list[list[int]] | None
     windows: dict[str, list[list[float]]] = field(default_factory=dict)
+    quantiles: list[list[float]] = field(default_factory=list)
 
     @property
     def channels(self) -> int:

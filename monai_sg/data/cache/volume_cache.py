@@ -66,6 +66,11 @@ class VolumeCache:
         """Spacing along each axis in mm, per image."""
         return [entry.spacing for entry in self._entries.values()]
 
+    @property
+    def quantiles(self) -> dict[str, list[list[float]]]:
+        """`foreground_quantiles` of each channel in physical units, by id."""
+        return {name: entry.quantiles for name, entry in self._entries.items()}
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -14,7 +14,7 @@ SAMPLE = 1 << 14
 
 
 def copies_among(dataset_dir: Path, paths: Sequence[PurePosixPath]) -> Skipped:
-    """Return which files are byte for byte copies of an earlier one.
+    """Return which files are byte for byte copies of another one, whose name is the shorter or the first.
 
     Only files of one size are looked at, then samples of them, and whole files only if their samples agree.
 
@@ -26,7 +26,7 @@ def copies_among(dataset_dir: Path, paths: Sequence[PurePosixPath]) -> Skipped:
         ``{"path", "reason"}`` of each copy.
     """
     groups: dict[object, list[PurePosixPath]] = defaultdict(list)
-    for path in sorted(paths):
+    for path in sorted(paths, key=lambda path: (len(str(path)), path)):
         if (dataset_dir / path).is_file():
             groups[(dataset_dir / path).stat().st_size].append(path)
     for fingerprint in (_sample, sha256_of):

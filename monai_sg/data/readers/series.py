@@ -98,7 +98,7 @@ def _once(slices: list[Slice], odd: Odd) -> list[Slice]:
         raise UnusableImageError(f"mixes slices of {len(patients)} patients, {patients[0]!r} and {patients[1]!r}")
     first: dict[str, Slice] = {}
     kept = []
-    for item in sorted(slices, key=lambda item: item.file):
+    for item in sorted(slices, key=lambda item: (len(item.file), item.file)):
         other = first.setdefault(item.instance or item.file, item)
         if other is item:
             kept.append(item)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path, PurePosixPath
 
 import itk
@@ -133,3 +134,12 @@ def test_masks_of_pictures(tmp_path: Path, mode: str) -> None:
     Image.fromarray(rng.integers(0, 255, (20, 30), dtype=np.uint8)).save(tmp_path / "image.png")
     Image.fromarray(rng.integers(0, 2, (20, 30), dtype=np.uint8) * 255).convert(mode).save(tmp_path / "mask.png")
     assert _compare(tmp_path, tmp_path / "image.png", tmp_path / "mask.png") is None
+
+
+def test_names_are_compared_composed_and_without_words_for_labels(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "Übung") for form in ("NFC", "NFD"))
+    images = [PurePosixPath("images", name) for name in (f"{composed}.nii", "a.nii", "b_0000.nii", "d.nii")]
+    names = (f"{apart}.nii", "a_segmentation.nii", "b-mask.nii", "c_seg.nii")
+    pairs, skipped = pair_by_name(images, [PurePosixPath("labels", name) for name in names], "images", "labels")
+    assert [pair.label.name for pair in pairs] == list(names[:3])
+    assert {item["path"] for item in skipped} == {"images/d.nii", "labels/c_seg.nii"}
