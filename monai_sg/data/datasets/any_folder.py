@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...utils.errors import AbsentError, UserError
 from ..readers.formats import PICTURES, SPACING_FILE, SUFFIXES, suffix_of
 from ..readers.stacks import is_pattern
-from ..records import Datalist, Record
+from ..records import SPLITS, Datalist, Record
 from ..splits import FRACTIONS, split_by_patient
 from .copies import copies_among
 from .inspection import Found, inspect_files, without_spacing
@@ -77,29 +77,51 @@ def scan_folder(
         the list, images sorted by path, with the reason for each file that was left out.
 
     Raises:
-        FileNotFoundError, ValueError: the folder does not exist, or holds no image that can be used.
+        AbsentError, UserError: the folder does not exist, or holds no image that can be used.
     """
-    dataset_dir = Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
-    found, skipped = _find(dataset_dir, spatial_dims, progress, accept_unoriented)
-    records = _records(found, dataset_dir.resolve().name, patient_pattern, warn=fractions is not None)
+    folder = place(dataset_dir)
+    found, skipped = find_images(folder, spatial_dims, progress, accept_unoriented)
+    datalist = datalist_of(folder, found, skipped, seed, patient_pattern, fractions)
+    _log_found(folder, datalist, fractions is not None)
+    return datalist
+
+
+def place(dataset_dir: str | Path) -> Path:
+    """Return a folder as an absolute path, ``~`` expanded; ITK changes the working folder while it is loaded."""
+    return Path(dataset_dir).expanduser().absolute()
+
+
+def datalist_of(
+    folder: Path,
+    found: list[Found],
+    skipped: Skipped,
+    seed: int = 0,
+    patient_pattern: str | None = None,
+    fractions: Sequence[float] | None = FRACTIONS,
+) -> Datalist:
+    """Return the data list of images that were found, split by patient; see `scan_folder`."""
+    records = _records(found, folder.resolve().name, patient_pattern, warn=fractions is not None)
     splits = {"test": records} if fractions is None else split_by_patient(records, fractions, seed)
-    _log_found(dataset_dir, splits, skipped)
     return Datalist(splits.get("training", []), splits.get("validation", []), splits["test"], skipped)
 
 
-def _log_found(dataset_dir: Path, splits: Mapping[str, Sequence[object]], skipped: Skipped) -> None:
-    numbers = ", ".join(f"{len(records)} {name}" for name, records in splits.items())
-    first = f", such as {skipped[0]['path']}, which {skipped[0]['reason']}" if skipped else ""
+def _log_found(folder: Path, datalist: Datalist, split: bool) -> None:
+    numbers = ", ".join(f"{len(getattr(datalist, name))} {name}" for name in SPLITS)
+    first = "".join(f", such as {item['path']}, which {item['reason']}" for item in datalist.skipped[:1])
     logger.info(
-        f"{dataset_dir}: {sum(map(len, splits.values()))} images{f' ({numbers})' if len(splits) > 1 else ''}, "
-        f"{len(skipped)} files or series left out{first}."
+        f"{folder}: {len(datalist.records)} images{f' ({numbers})' if split else ''}, {len(datalist.skipped)} files or "
+        f"series left out{first}."
     )
 
 
-def _find(
-    dataset_dir: Path, spatial_dims: int | None, progress: bool, accept_unoriented: bool
+def find_images(
+    dataset_dir: Path, spatial_dims: int | None = None, progress: bool = True, accept_unoriented: bool = False
 ) -> tuple[list[Found], Skipped]:
-    """Return the usable images and what was left out; raise if there is nothing to use."""
+    """Return the usable images and what was left out; see `scan_folder`.
+
+    Raises:
+        AbsentError, UserError: the folder does not exist, or holds no image that can be used.
+    """
     if not dataset_dir.is_dir():
         raise AbsentError(f"dataset_dir {dataset_dir} is not a folder; set it to the folder that holds the images.")
     paths, others = files_below(dataset_dir)

@@ -77,18 +77,23 @@ def check_series(slices: Iterable[Slice]) -> tuple[list[Slice], Odd]:
             sizes, missing, repeated, at uneven distance or shifted against each other, with the numbers.
     """
     odd: Odd = {}
-    chosen = _placed(_once(list(slices), odd), odd)
-    chosen = _alike(chosen, odd)
+    chosen = _once(list(slices), odd)
     try:
-        if len(chosen) < MIN_SLICES:
-            noun = "slice" if len(chosen) == 1 else "slices"
-            raise UnusableImageError(f"has {len(chosen)} {noun}, at least {MIN_SLICES} are needed")
+        _check_number(chosen)
+        chosen = _alike(_placed(chosen, odd), odd)
+        _check_number(chosen)
         ordered = sort_slices(chosen)
         _check_gaps(ordered)
     except UnusableImageError as error:
         named = "; ".join(f"{Path(file).name} {reason}" for file, reason in list(odd.items())[:MAX_NAMED])
         raise UnusableImageError(f"{error} ({len(odd)} left out: {named})" if odd else str(error)) from None
     return ordered, odd
+
+
+def _check_number(slices: Sequence[Slice]) -> None:
+    if len(slices) < MIN_SLICES:
+        noun = "slice" if len(slices) == 1 else "slices"
+        raise UnusableImageError(f"has {len(slices)} {noun}, at least {MIN_SLICES} are needed")
 
 
 def _once(slices: list[Slice], odd: Odd) -> list[Slice]:
