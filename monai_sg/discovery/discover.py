@@ -18,7 +18,14 @@ from .embed import Embedding
 from .frames import Frames, choose_frame, make_frames
 from .instances import class_rows, pattern_rows
 from .neighbours import nearest
-from .references import check_cohort, draw_references, neighbour_count, random_references, reference_count
+from .references import (
+    central_references,
+    check_cohort,
+    draw_references,
+    neighbour_count,
+    random_references,
+    reference_count,
+)
 from .settings import DiscoverySettings
 
 logger = logging.getLogger(__name__)
@@ -29,7 +36,7 @@ def discover(
 ) -> PatternTable:
     """Find anatomical patterns and give each a pseudo label (Semantic Genesis, MICCAI 2020, section 2.1).
 
-    Reference patients are drawn, coordinates are chosen in them, and the boxes at a coordinate in the K patients whose
+    Reference patients are chosen, coordinates are drawn in them, and the boxes at a coordinate in the K patients whose
     features are nearest to the reference's are the instances of one class. Only the references' volumes are read.
 
     Args:
@@ -89,13 +96,16 @@ def _coordinates(
     cache: VolumeCache, frames: Frames, features: Tensor, neighbours: int, settings: DiscoverySettings
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the row of the reference (C) and the anchor (C, d) of each class."""
-    per_reference, images = settings.coordinates_per_reference, len(frames.ids)
+    central, images = settings.reference_draw == "central", len(frames.ids)
+    per_reference = settings.coordinates_per_reference or (settings.num_classes if central else None)
     count = reference_count(images, neighbours, settings.num_classes, per_reference)
     drawing = generator_for(settings.seed, "references")
-    if settings.reference_draw == "random":
+    holds_crop = np.all(frames.sizes <= frames.shapes, axis=1)
+    if central:
+        references = central_references(features, holds_crop)
+    elif settings.reference_draw == "random":
         references = random_references(images, drawing)
     else:
-        holds_crop = np.all(frames.sizes <= frames.shapes, axis=1)
         references = draw_references(features, count, neighbours, drawing, holds_crop)
     return choose_anchors(
         cache,

@@ -15,6 +15,7 @@ from ..utils.errors import UserError
 logger = logging.getLogger(__name__)
 
 _FEWEST = 3
+_COMPARED = 2048
 
 
 def check_cohort(images: int) -> None:
@@ -67,6 +68,22 @@ def reference_count(images: int, neighbours: int, num_classes: int, per_referenc
     """
     wanted = math.ceil(num_classes / per_reference) if per_reference else math.ceil(images / neighbours)
     return max(1, min(wanted, num_classes, images))
+
+
+def central_references(features: Tensor, eligible: NDArray[np.bool_]) -> list[int]:
+    """Return all row numbers, those with the smallest mean distance to the others first.
+
+    The first is the medoid. An image of something else than the cohort is far from most others and comes late. In large
+    cohorts some 2,000 images, evenly spaced, stand for all others.
+
+    Args:
+        features: (N, D).
+        eligible: images whose volume holds a crop (N); the others come after these.
+    """
+    others = features[:: math.ceil(len(features) / _COMPARED)].double()
+    distance = torch.cat([torch.cdist(part.double(), others).mean(1) for part in features.split(_COMPARED)])
+    order = np.lexsort((distance.numpy(), ~eligible))
+    return [int(row) for row in order]
 
 
 def draw_references(

@@ -9,7 +9,7 @@ from ..utils.errors import UserError
 from .rules import CoordinateRules
 
 PRESETS = ("default", "paper", "release")
-DRAWS = ("apart", "random")
+DRAWS = ("central", "apart", "random")
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,11 @@ class DiscoverySettings:
         num_neighbours_validation: nearest validation images, and nearest test images, per class.
         scales: resolutions per training box; the first is the exact box, the others vary its size and place in plane.
         frame: ``auto``, ``lung``, ``body``, ``fov`` or ``voxel``: what coordinates are relative to.
-        coordinates_per_reference: coordinates per reference; ``None`` spreads them over as many references as could
-            cover the cohort.
-        reference_draw: ``apart``, so that they cover the cohort, or ``random``, as the released code does.
+        reference_draw: ``central``, the image that all others are nearest to, so that all classes come from the same
+            patients; ``apart``, as many references as could cover the cohort, each with neighbours of its own; or
+            ``random``, as the released code does.
+        coordinates_per_reference: coordinates per reference; ``None`` takes all from one if ``central``, and else
+            spreads them over as many references as could cover the cohort.
         rules: what a coordinate must fulfil.
     """
 
@@ -41,8 +43,8 @@ class DiscoverySettings:
     num_neighbours_validation: int = 30
     scales: int = 3
     frame: str = "auto"
+    reference_draw: str = "central"
     coordinates_per_reference: int | None = None
-    reference_draw: str = "apart"
     rules: CoordinateRules = field(default_factory=CoordinateRules)
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class DiscoverySettings:
         for name, known in (("preset", PRESETS), ("reference_draw", DRAWS)):
             if getattr(self, name) not in known:
                 raise UserError(f"{name} = {getattr(self, name)!r} is unknown; use one of {known}.")
-        defaults = ("auto", 0.45, None, "apart")
+        defaults = ("auto", 0.45, None, "central")
         if self.preset != "default" and defaults == (
             *(self.frame, self.neighbour_share, self.coordinates_per_reference, self.reference_draw),
         ):

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from ..discovery.diagnostics import mean_correlation
 from ..utils.errors import UserError
 from .montage import HU_WINDOW, PATTERN_COLOUR, check_lengths, grid_of_axes, note, save_figure, show_row
 from .slices import central_slice, planes_of
@@ -27,6 +25,7 @@ def pattern_montage(
     title: str = "Discovered patterns",
     *,
     distances: Sequence[Sequence[float]] | None = None,
+    correlations: Sequence[tuple[float, float]] | None = None,
     spacing: Sequence[float] | None = None,
     window: tuple[float, float] = HU_WINDOW,
 ) -> Path:
@@ -38,25 +37,30 @@ def pattern_montage(
         references: per class (m, *spatial), the same box in m random patients.
         labels: name of each class.
         title: stands above the figure.
-        distances: per class n distances in feature space, shown above the crops; mean correlations stand beside.
+        distances: per class n distances in feature space, shown above the crops.
+        correlations: per class the mean correlation of its crops and of random ones, written beside them; measured on
+            all crops of the class, of which the figure shows a few.
         spacing: mm per voxel; None labels the axes in voxels.
         window: values shown as black and as white.
 
     Raises:
         ValueError: if the lists differ in length or an array is not (n, x, y) or (n, x, y, z).
     """
-    check_lengths(crops=crops, references=references, labels=labels, distances=distances)
+    check_lengths(crops=crops, references=references, labels=labels, distances=distances, correlations=correlations)
     found = [_stack(crop, f"crops of class {label}") for crop, label in zip(crops, labels, strict=True)]
     drawn = [_stack(crop, f"references of class {label}") for crop, label in zip(references, labels, strict=True)]
     left, right = max(map(len, found)), max(map(len, drawn))
     figure, grid = grid_of_axes([1.0] * len(found), [*[1.0] * left, 0.4, *[1.0] * right], title)
     for row, (label, one, two) in enumerate(zip(labels, found, drawn, strict=True)):
-        near = [] if distances is None else [f"d = {value:.3g}" for value in distances[row]]
+        near = [] if distances is None else [f"d = {value:.2f}" for value in distances[row]]
+        names = [f"class {label}", "random"]
+        if correlations is not None:
+            names = [f"{name}\nr = {value:.2f}" for name, value in zip(names, correlations[row], strict=True)]
         pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
         show_row(grid[row][: left + 1], pictures, window, near)
         show_row(grid[row][left + 1 :], others, window, [])
-        note(grid[row][0], _with_correlation(f"class {label}", one), PATTERN_COLOUR)
-        note(grid[row][left + 1], _with_correlation("random", two), RANDOM_COLOUR)
+        note(grid[row][0], names[0], PATTERN_COLOUR)
+        note(grid[row][left + 1], names[1], RANDOM_COLOUR)
     central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
     return save_figure(figure, path)
 
@@ -108,6 +112,7 @@ def correlation_chart(
     within: Sequence[float],
     random: Sequence[float],
     labels: Sequence[int | str] | None = None,
+    shared_bits: tuple[float, float] | None = None,
 ) -> Path:
     """Show per class the correlation of its crops, joined to that of the same box in random patients.
 
@@ -116,6 +121,7 @@ def correlation_chart(
         within: mean pairwise correlation per class, of the discovered crops.
         random: the same of random patients.
         labels: names of the classes; None numbers them.
+        shared_bits: what the patient tells of the class, and what there is to tell; written below.
 
     Raises:
         ValueError: if the lists are empty or differ in length.
@@ -131,7 +137,10 @@ def correlation_chart(
     axes.scatter(theirs[order], places, color=RANDOM_COLOUR, label=f"random patients, mean {np.nanmean(theirs):.2f}")
     axes.scatter(ours[order], places, color=PATTERN_COLOUR, label=f"discovered, mean {np.nanmean(ours):.2f}")
     axes.set_yticks(places, [str(names[index]) for index in order], fontsize=7)
-    axes.set_xlabel("mean pairwise correlation of the crops of a class")
+    told = (
+        "" if shared_bits is None else "\nthe patient tells {:.2f} of the {:.2f} bits of the class".format(*shared_bits)
+    )
+    axes.set_xlabel(f"mean pairwise correlation of the crops of a class{told}")
     axes.set_ylabel("class")
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=2, fontsize=8, frameon=False)
@@ -164,11 +173,6 @@ def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title:
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return save_figure(figure, path)
-
-
-def _with_correlation(name: str, crops: NDArray[np.float32]) -> str:
-    value = mean_correlation(torch.from_numpy(crops))
-    return name if np.isnan(value) else f"{name}\nr = {value:.2f}"
 
 
 def _mse(one: NDArray[np.float32], two: NDArray[np.float32], index: int) -> str:

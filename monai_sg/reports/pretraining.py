@@ -33,8 +33,10 @@ def draw_pretraining(chain: Chain, folder: Path) -> list[Path]:
     readable = set(cache.ids)
     training = [record["id"] for record in images.training if record["id"] in readable]
     labels = sorted({round(step * (table.num_classes - 1) / (CLASSES - 1)) for step in range(CLASSES)})
-    rows = read_json(output / "discover" / "correlation.json")["classes"]
-    within, other = ([nan if row[kind] is None else row[kind] for row in rows] for kind in ("within", "random"))
+    found = read_json(output / "discover" / "correlation.json")
+    within, other = (
+        [nan if row[kind] is None else row[kind] for row in found["classes"]] for kind in ("within", "random")
+    )
     window = get("intensity_range")
     paths = [
         pattern_montage(
@@ -42,17 +44,26 @@ def draw_pretraining(chain: Chain, folder: Path) -> list[Path]:
             list(sample_crops(cache, table, labels, PATIENTS, window)),
             list(random_crops(cache, table, labels, PATIENTS, training, intensity_range=window)),
             labels,
-            "Patterns in similar patients (left),\nthe same box in random ones (right)",
-            distances=[[distance for _, distance in table.classes[label]["neighbours"][:PATIENTS]] for label in labels],
+            "Patterns in the most similar patients (left), the same box in random ones (right);\n"
+            "d: distance in features, 1 for the last of the K; r: mean correlation of up to 16 patients",
+            distances=[_relative_distances(table.classes[label]["neighbours"]) for label in labels],
+            correlations=[(within[label], other[label]) for label in labels],
             spacing=table.grid["spacing"],
             window=(0.0, 1.0),
         ),
-        correlation_chart(folder / "correlation.png", within, other),
+        correlation_chart(
+            folder / "correlation.png", within, other, shared_bits=(found["shared_bits"], found["label_bits"])
+        ),
         _draw_restorations(workflow, folder / "restorations.png", table.grid["spacing"]),
     ]
     history = read_history(output / "train" / "metrics.csv")
     curves = {name: [row.get(name, nan) for row in history] for name in ("loss", "validation_loss")}
     return [*paths, curve_chart(folder / "curves.png", curves)]
+
+
+def _relative_distances(neighbours: list[tuple[str, float]]) -> list[float]:
+    last = neighbours[-1][1] or 1.0
+    return [distance / last for _, distance in neighbours[:PATIENTS]]
 
 
 def _held_out(chain: Chain) -> dict[str, str]:

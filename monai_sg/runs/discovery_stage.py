@@ -14,7 +14,7 @@ from ..data.boxes.whole_images import whole_images
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..data.records import Datalist, PatternTable
-from ..discovery.diagnostics import pattern_correlation
+from ..discovery.diagnostics import pattern_correlation, shared_bits
 from ..discovery.discover import discover
 from ..discovery.embed import Embedding, embed
 from ..networks.contract import Network
@@ -84,11 +84,11 @@ class DiscoveryStage:
         folder = self.output_dir / "discover"
         embedding.save(folder / "features.npz")
         table = discover(self.cache, self.datalist, embedding, path, **self.settings)
-        self._write_correlation(table, set(embedding.ids), folder / "correlation.json")
+        self._write_diagnostics(table, set(embedding.ids), folder / "correlation.json")
         self.record.write(finished=True)
         logger.info(f"The patterns are in {path}.")
 
-    def _write_correlation(self, table: PatternTable, embedded: set[str], path: Path) -> None:
+    def _write_diagnostics(self, table: PatternTable, embedded: set[str], path: Path) -> None:
         records = whole_images(self.datalist, self.cache, "training")
         training = [record["id"] for record in records if record["id"] in embedded]
         result = pattern_correlation(self.cache, table, self.intensity_range, ids=training, seed=table.seed)
@@ -97,4 +97,7 @@ class DiscoveryStage:
             {"label": label, "within": None if isnan(within) else within, "random": None if isnan(other) else other}
             for label, within, other in classes
         ]
-        write_json(path, {"classes": rows})
+        patients = {record["id"]: record["patient"] for record in self.datalist.records}
+        shared, of = shared_bits(table, patients)
+        logger.info(f"Who knows the patient knows {shared:.2f} of the {of:.2f} bits of the label.")
+        write_json(path, {"classes": rows, "shared_bits": shared, "label_bits": of})

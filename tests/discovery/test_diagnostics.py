@@ -9,7 +9,13 @@ import torch
 
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
-from monai_sg.discovery.diagnostics import mean_correlation, pattern_correlation, random_crops, sample_crops
+from monai_sg.discovery.diagnostics import (
+    mean_correlation,
+    pattern_correlation,
+    random_crops,
+    sample_crops,
+    shared_bits,
+)
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding
 
@@ -103,6 +109,21 @@ def test_mean_correlation_is_the_mean_over_pairs() -> None:
     assert mean_correlation(torch.stack([crops[0], crops[0] * 2 + 1])) == pytest.approx(1)
     assert np.isnan(mean_correlation(crops[:1]))
     assert mean_correlation(torch.stack([crops[0], crops[0], torch.zeros_like(crops[0])])) == pytest.approx(1)
+
+
+def test_bits_that_label_and_patient_share_by_hand() -> None:
+    def table(pairs: list[tuple[int, str]]) -> PatternTable:
+        rows = [{"id": name, "label": label, "scale": 1, "box": []} for label, name in pairs]
+        return PatternTable(0, "default", {}, "", [{}, {}], rows, [], [])
+
+    same = table([(0, "a"), (0, "b"), (1, "a"), (1, "b")])
+    own = table([(0, "a"), (0, "b"), (1, "c"), (1, "d")])
+    # b in both, a and c in one each: labels 1 bit, patients 1.5 bits, pairs 2 bits.
+    half = table([(0, "a"), (0, "b"), (1, "b"), (1, "c")])
+    assert shared_bits(same, {}) == (0, 1)
+    assert shared_bits(own, {}) == (1, 1)
+    assert shared_bits(half, {}) == (pytest.approx(0.5), 1)
+    assert shared_bits(own, {"c": "a", "d": "b"}) == (0, 1)  # two images of each patient
 
 
 def test_random_crops_are_read_at_the_anchors_of_their_classes(found: tuple[VolumeCache, PatternTable]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
+from monai_sg.discovery.diagnostics import shared_bits
 from monai_sg.discovery.discover import discover
 from monai_sg.discovery.embed import Embedding
 from monai_sg.discovery.frames import make_frames
@@ -21,15 +22,22 @@ Features = Callable[..., Embedding]
 Split = Callable[..., Datalist]
 
 
+@pytest.mark.parametrize(("draw", "references"), [("central", 1), ("apart", 3)])
 @pytest.mark.parametrize("shape", [(48, 48), (48, 48, 24)])
 def test_every_class_has_all_its_instances(
-    make_cache: MakeCache, random_features: Features, split_ids: Split, shape: tuple[int, ...]
+    make_cache: MakeCache,
+    random_features: Features,
+    split_ids: Split,
+    shape: tuple[int, ...],
+    draw: str,
+    references: int,
 ) -> None:
     cache = make_cache([shape] * 20)
     datalist, embedding = split_ids(cache.ids, validation=4, test=3), random_features(cache.ids)
-    table = discover(cache, datalist, embedding, crop_size=(12, 12, 8)[: len(shape)], num_classes=7)
+    crop = (12, 12, 8)[: len(shape)]
+    table = discover(cache, datalist, embedding, crop_size=crop, num_classes=7, reference_draw=draw)
     assert table.num_classes == 7
-    assert len({row["reference"] for row in table.classes}) == 3
+    assert len({row["reference"] for row in table.classes}) == references
     assert Counter(row["label"] for row in table.training) == dict.fromkeys(range(7), 5 * 3)
     assert Counter(row["label"] for row in table.validation) == dict.fromkeys(range(7), 4)
     assert Counter(row["label"] for row in table.test) == dict.fromkeys(range(7), 3)
@@ -55,6 +63,25 @@ def test_neighbours_of_all_splits_are_nearest_to_the_training_reference(
             distance = (embedding.select(ids) - reference).norm(dim=1)
             own = [entry["id"] for entry in rows if entry["label"] == row["label"] and entry["scale"] == 1]
             assert own == [ids[index] for index in distance.argsort()[: len(own)]]
+
+
+def test_all_classes_come_from_the_same_patients(
+    make_cache: MakeCache, random_features: Features, split_ids: Split
+) -> None:
+    cache = make_cache([(48, 48, 24)] * 16)
+    datalist, embedding = split_ids(cache.ids, validation=3), random_features(cache.ids)
+    tables = {
+        draw: discover(cache, datalist, embedding, crop_size=(12, 12, 8), num_classes=6, reference_draw=draw)
+        for draw in ("central", "apart")
+    }
+    shared = {draw: shared_bits(table, {})[0] for draw, table in tables.items()}
+    assert shared["central"] == 0
+    assert shared["apart"] > 0.5
+    for split in ("training", "validation"):
+        patients = [
+            {row["id"] for row in getattr(tables["central"], split) if row["label"] == label} for label in range(6)
+        ]
+        assert all(own == patients[0] for own in patients)
 
 
 def test_the_same_seed_gives_the_same_bytes(

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from monai_sg.discovery.references import (
+    central_references,
     check_cohort,
     draw_references,
     neighbour_count,
@@ -78,6 +79,19 @@ def test_references_can_cover_the_cohort(
     images: int, neighbours: int, classes: int, per_reference: int | None, expected: int
 ) -> None:
     assert reference_count(images, neighbours, classes, per_reference) == expected
+
+
+def test_the_central_image_is_the_one_that_all_are_near_to() -> None:
+    # On a line at 0, 1, 2, 10 the mean distances are 13/4, 11/4, 11/4 and 27/4.
+    features = torch.tensor([[0.0], [1.0], [2.0], [10.0]])
+    assert central_references(features, np.ones(4, dtype=bool)) == [1, 2, 0, 3]
+    assert central_references(features, np.asarray([True, False, False, True])) == [0, 3, 1, 2]
+
+
+def test_a_large_cohort_is_compared_with_a_part_of_it() -> None:
+    features = torch.randn(5000, 3, generator=torch.Generator().manual_seed(0))
+    features[1234] = 0.0
+    assert 1234 in central_references(features, np.ones(5000, dtype=bool))[:20]
 
 
 def test_references_come_from_different_groups() -> None:

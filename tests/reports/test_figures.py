@@ -31,7 +31,13 @@ def test_pattern_montage_is_written(spatial: tuple[int, ...], tmp_path: Path) ->
     path = tmp_path / "new" / "patterns.png"
     crops, references = [stack(3, spatial), stack(2, spatial, 1)], [stack(2, spatial, 2), stack(3, spatial, 3)]
     made = pattern_montage(
-        path, crops, references, [4, "left"], distances=[[0, 1.5, 2], [0, 3]], spacing=[3.0] * len(spatial)
+        path,
+        crops,
+        references,
+        [4, "left"],
+        distances=[[0, 1.5, 2], [0, 3]],
+        correlations=[(0.5, 0.25), (0.75, float("nan"))],
+        spacing=[3.0] * len(spatial),
     )
     assert made == path
     assert is_picture(path)
@@ -46,7 +52,9 @@ def test_restoration_montage_is_written(spatial: tuple[int, ...], tmp_path: Path
 
 
 def test_charts_are_written(tmp_path: Path) -> None:
-    assert is_picture(correlation_chart(tmp_path / "a.png", [0.5, 0.7, 0.9], [0.4, 0.5, float("nan")]))
+    values = [0.5, 0.7, 0.9], [0.4, 0.5, float("nan")]
+    assert is_picture(correlation_chart(tmp_path / "a.png", *values))
+    assert is_picture(correlation_chart(tmp_path / "c.png", *values, shared_bits=(0.25, 1.58)))
     assert is_picture(curve_chart(tmp_path / "b.png", {"training": [3, 2, 1], "validation": [float("nan"), 2.5, 2]}))
 
 

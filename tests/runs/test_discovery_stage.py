@@ -70,6 +70,9 @@ def test_patterns_features_and_correlation_are_written(
     rows = read_json(output / "discover" / "correlation.json")["classes"]
     assert [row["label"] for row in rows] == list(range(table.num_classes))
     assert all(-1 <= row[kind] <= 1 for row in rows for kind in ("within", "random"))
+    found = read_json(output / "discover" / "correlation.json")
+    assert found["shared_bits"] == 0, "all classes come from the same patients"
+    assert found["label_bits"] == pytest.approx(np.log2(table.num_classes))
     assert read_json(output / "run.json")["discover"]["finished"]
 
 

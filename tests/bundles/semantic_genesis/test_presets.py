@@ -55,7 +55,7 @@ DISCOVERY: list[tuple[str, tuple[Any, Any, Any]]] = [
     ("scales", (3, 3, 3)),
     ("frame", ("auto", "voxel", "voxel")),
     ("coordinates_per_reference", (None, 44, 1)),
-    ("reference_draw", ("apart", "random", "random")),
+    ("reference_draw", ("central", "random", "random")),
 ]
 
 RULES: list[tuple[str, tuple[Any, Any, Any]]] = [
