@@ -21,11 +21,10 @@ def pattern_montage(
     path: str | Path,
     crops: Sequence[ArrayLike],
     references: Sequence[ArrayLike],
-    labels: Sequence[int | str],
+    notes: Sequence[tuple[str, str]],
     title: str = "Discovered patterns",
     *,
     distances: Sequence[Sequence[float]] | None = None,
-    correlations: Sequence[tuple[float, float]] | None = None,
     spacing: Sequence[float] | None = None,
     window: tuple[float, float] = HU_WINDOW,
 ) -> Path:
@@ -35,32 +34,27 @@ def pattern_montage(
         path: the PNG file.
         crops: per class (n, *spatial), the same pattern in n patients, nearest first; central axial slices are shown.
         references: per class (m, *spatial), the same box in m random patients.
-        labels: name of each class.
+        notes: per class what is written beside its crops, and beside those of random patients.
         title: stands above the figure.
         distances: per class n distances in feature space, shown above the crops.
-        correlations: per class the mean correlation of its crops and of random ones, written beside them; measured on
-            all crops of the class, of which the figure shows a few.
         spacing: mm per voxel; None labels the axes in voxels.
         window: values shown as black and as white.
 
     Raises:
-        ValueError: if the lists differ in length or an array is not (n, x, y) or (n, x, y, z).
+        UserError: if the lists differ in length or an array is not (n, x, y) or (n, x, y, z).
     """
-    check_lengths(crops=crops, references=references, labels=labels, distances=distances, correlations=correlations)
-    found = [_stack(crop, f"crops of class {label}") for crop, label in zip(crops, labels, strict=True)]
-    drawn = [_stack(crop, f"references of class {label}") for crop, label in zip(references, labels, strict=True)]
+    check_lengths(crops=crops, references=references, notes=notes, distances=distances)
+    found = [_stack(crop, f"crops of row {row}") for row, crop in enumerate(crops)]
+    drawn = [_stack(crop, f"references of row {row}") for row, crop in enumerate(references)]
     left, right = max(map(len, found)), max(map(len, drawn))
     figure, grid = grid_of_axes([1.0] * len(found), [*[1.0] * left, 0.4, *[1.0] * right], title)
-    for row, (label, one, two) in enumerate(zip(labels, found, drawn, strict=True)):
+    for row, (one, two) in enumerate(zip(found, drawn, strict=True)):
         near = [] if distances is None else [f"d = {value:.2f}" for value in distances[row]]
-        names = [f"class {label}", "random"]
-        if correlations is not None:
-            names = [f"{name}\nr = {value:.2f}" for name, value in zip(names, correlations[row], strict=True)]
         pictures, others = ([central_slice(crop, "axial", spacing) for crop in half] for half in (one, two))
         show_row(grid[row][: left + 1], pictures, window, near)
         show_row(grid[row][left + 1 :], others, window, [])
-        note(grid[row][0], names[0], PATTERN_COLOUR)
-        note(grid[row][left + 1], names[1], RANDOM_COLOUR)
+        note(grid[row][0], notes[row][0], PATTERN_COLOUR)
+        note(grid[row][left + 1], notes[row][1], RANDOM_COLOUR)
     central_slice(found[-1][0], "axial", spacing).scale(grid[-1][0])
     return save_figure(figure, path)
 

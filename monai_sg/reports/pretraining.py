@@ -43,11 +43,10 @@ def draw_pretraining(chain: Chain, folder: Path) -> list[Path]:
             folder / "patterns.png",
             list(sample_crops(cache, table, labels, PATIENTS, window)),
             list(random_crops(cache, table, labels, PATIENTS, training, intensity_range=window)),
-            labels,
+            [(f"class {n}\nr = {within[n]:.2f}", f"random\nr = {other[n]:.2f}") for n in labels],
             "Patterns in the most similar patients (left), the same box in random ones (right);\n"
             "d: distance in features, 1 for the last of the K; r: mean correlation of up to 16 patients",
             distances=[_relative_distances(table.classes[label]["neighbours"]) for label in labels],
-            correlations=[(within[label], other[label]) for label in labels],
             spacing=table.grid["spacing"],
             window=(0.0, 1.0),
         ),

@@ -34,9 +34,8 @@ def test_pattern_montage_is_written(spatial: tuple[int, ...], tmp_path: Path) ->
         path,
         crops,
         references,
-        [4, "left"],
+        [("class 4", "random"), ("left", "r = 0.25")],
         distances=[[0, 1.5, 2], [0, 3]],
-        correlations=[(0.5, 0.25), (0.75, float("nan"))],
         spacing=[3.0] * len(spatial),
     )
     assert made == path
@@ -67,9 +66,12 @@ def test_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda p: pattern_montage(p, [stack(2, (5, 5))], [stack(2, (5, 5))] * 2, ["a"]), "references.: 2"),
+        (lambda p: pattern_montage(p, [stack(2, (5, 5))], [stack(2, (5, 5))] * 2, [("a", "b")]), "references.: 2"),
         (lambda p: pattern_montage(p, [], [], []), "at least one"),
-        (lambda p: pattern_montage(p, [np.zeros((5, 5))], [np.zeros((1, 5, 5))], [0]), r"crops of class 0 .*\(5, 5\)"),
+        (
+            lambda p: pattern_montage(p, [np.zeros((5, 5))], [np.zeros((1, 5, 5))], [("a", "b")]),
+            r"crops of row 0 .*\(5, 5\)",
+        ),
         (lambda p: restoration_montage(p, *[stack(1, (5, 5))] * 2, stack(1, (5, 6)), ["a"]), r"\(1, 5, 6\) differ"),
         (lambda p: restoration_montage(p, *[stack(2, (5, 5))] * 3, ["a"]), "names.: 1"),
         (lambda p: restoration_montage(p, *[stack(1, (5, 5))] * 3, ["a"], spacing=[1, 1, 1]), "spacing has 3"),
