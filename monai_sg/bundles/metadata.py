@@ -10,6 +10,8 @@ from ..utils.errors import UserError
 from .configs import Config
 from .sources import Source, merged
 
+INPUTS, OUTPUTS = ("in_channels", "encoder::in_channels"), ("out_channels", "num_classes")
+
 
 def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
     """Return the content of ``configs/metadata.json``.
@@ -29,8 +31,9 @@ def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
     parser = ConfigParser(inference)
     axes = parser.get_parsed_content("spatial_dims")
     formats = found["network_data_format"]
-    for entry, channels in ((formats["inputs"]["image"], "in_channels"), (formats["outputs"]["pred"], "out_channels")):
-        entry.setdefault("num_channels", parser.get_parsed_content(f"network_def::{channels}"))
+    for entry, arguments in ((formats["inputs"]["image"], INPUTS), (formats["outputs"]["pred"], OUTPUTS)):
+        argument = next(name for name in arguments if f"network_def::{name}" in parser)
+        entry.setdefault("num_channels", parser.get_parsed_content(f"network_def::{argument}"))
         entry["spatial_shape"] = entry["spatial_shape"] * (axes if len(entry["spatial_shape"]) == 1 else 1)
     order = source.part("core/order.json")["metadata"]
     unknown = [name for name in found if name not in order]

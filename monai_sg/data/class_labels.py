@@ -38,7 +38,7 @@ def checked_classes(datalist: Datalist, classes: Sequence[str], multi_label: boo
     return datalist
 
 
-def class_weights(records: Sequence[Record], num_classes: int) -> torch.Tensor:
+def class_weights(records: Sequence[Record], num_classes: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """Return weights (C) that make up for rare classes.
 
     They are negatives / positives of each class where an image may have several, the ``pos_weight`` of
@@ -49,6 +49,7 @@ def class_weights(records: Sequence[Record], num_classes: int) -> torch.Tensor:
     Args:
         records: training records with class labels.
         num_classes: C.
+        device: where they go.
     """
     labels = torch.tensor([record["label"] for record in records])
     if labels.dim() == 1:
@@ -57,4 +58,4 @@ def class_weights(records: Sequence[Record], num_classes: int) -> torch.Tensor:
     else:
         counts = labels.sum(0).float()
         weights = (len(labels) - counts) / counts
-    return torch.where((counts > 0) & (counts < len(labels)), weights, torch.ones(num_classes))
+    return torch.where((counts > 0) & (counts < len(labels)), weights, torch.ones(num_classes)).to(device)

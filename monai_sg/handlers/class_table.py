@@ -61,13 +61,14 @@ class ClassTable:
 
     def note(self, engine: Engine) -> None:
         """Keep the probabilities, labels and patients of a batch."""
+        records: Any = engine.state.batch
         output: Any = engine.state.output
-        for case in output:
+        for record, case in zip(records, output, strict=True):
             label = case.get("label")
-            self._images[case["id"]] = Image(
+            self._images[record["id"]] = Image(
                 torch.as_tensor(case["pred"]).detach().float().cpu().numpy(),
                 None if label is None else torch.as_tensor(label).cpu().numpy(),
-                case.get("patient", case["id"]),
+                record.get("patient", record["id"]),
             )
 
     def write(self) -> None:

@@ -88,7 +88,9 @@ def ran(
     output = without(finished_of(bundle), tmp_path_factory.mktemp("ranks") / "run", *stages)
     datalist = read_json(output / "datalist.json")
     if any("evaluate.json" in names for names in case(bundle).ranks):
-        datalist["test"].append(datalist["training"].pop())  # three cases: one rank gets more than the other
+        moved = datalist["training"].pop()  # an odd number of cases: one rank gets more than the other
+        datalist["test"].append(moved)
+        datalist["training"] = [each for each in datalist["training"] if each["patient"] != moved["patient"]]
         write_json(output / "datalist.json", datalist)
     ports = free_ports(len(case(bundle).ranks))
     spawn(run_rank, (bundle, ports, cohort_of(bundle), output, facts), nprocs=RANKS)

@@ -19,12 +19,12 @@ CASES = {
 
 
 def _run(folder: Path, labelled: bool = True) -> None:
-    def step(_: Engine, names: list[str]) -> list[dict[str, Any]]:
-        cases = []
-        for name in names:
-            probability, label, patient = CASES[name]
-            case: dict[str, Any] = {"id": name, "pred": torch.tensor(probability)}
-            cases.append(case | ({"label": torch.tensor(label), "patient": patient} if labelled else {}))
+    def step(engine: Engine, names: list[str]) -> list[dict[str, Any]]:
+        cases: list[dict[str, Any]] = [{"pred": torch.tensor(CASES[name][0])} for name in names]
+        engine.state.batch = [{"id": name} for name in names]  # as MONAI's evaluators part them
+        if labelled:
+            for record, case, name in zip(engine.state.batch, cases, names, strict=True):
+                case["label"], record["patient"] = torch.tensor(CASES[name][1]), CASES[name][2]
         return cases
 
     engine = Engine(step)
