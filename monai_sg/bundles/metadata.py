@@ -23,7 +23,7 @@ def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
         inference: its ``inference.json``.
 
     Raises:
-        ValueError: an entry has no place in the order.
+        ValueError: an entry has no place in the order, or the network does not say its channels.
     """
     own = ConfigParser.load_config_file(source.folder / "metadata.json")
     found = merged(source.part("core/metadata.json"), source.part("metadata.json"), own)
@@ -32,7 +32,9 @@ def bundle_metadata(source: Source, inference: Config) -> dict[str, Any]:
     axes = parser.get_parsed_content("spatial_dims")
     formats = found["network_data_format"]
     for entry, arguments in ((formats["inputs"]["image"], INPUTS), (formats["outputs"]["pred"], OUTPUTS)):
-        argument = next(name for name in arguments if f"network_def::{name}" in parser)
+        argument = next((name for name in arguments if f"network_def::{name}" in parser), None)
+        if argument is None:
+            raise UserError(f"The network of {source.file} does not say its {arguments[0]}; write it as an argument.")
         entry.setdefault("num_channels", parser.get_parsed_content(f"network_def::{argument}"))
         entry["spatial_shape"] = entry["spatial_shape"] * (axes if len(entry["spatial_shape"]) == 1 else 1)
     order = source.part("core/order.json")["metadata"]
