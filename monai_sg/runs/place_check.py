@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -57,9 +57,13 @@ def _check_device(device: torch.device | str) -> None:
 def _check_writable(folder: Path) -> None:
     """Refuse a folder of results that cannot be made or written, without making it."""
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    reason = "is read-only" if there.is_dir() else "is a file"
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"output_dir = {str(folder)!r} cannot be written, because {there} {reason}; take another one.")
+    try:
+        with TemporaryDirectory(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"output_dir = {str(folder)!r} cannot be written, because {there} says {error.strerror!r}; take another."
+        ) from error
 
 
 def _check_cache(cache_dir: Path, arguments: Path) -> None:

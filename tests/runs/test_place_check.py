@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -37,9 +38,14 @@ def test_an_output_that_cannot_be_written_is_refused_before_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert f"because {tmp_path / 'file'} is a file" in refusal(tmp_path, output_dir=str(tmp_path / "file" / "out"))
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
-    assert f"because {tmp_path} is read-only" in refusal(tmp_path)
+    said = refusal(tmp_path, output_dir=str(tmp_path / "file" / "out"))
+    assert f"because {tmp_path / 'file'} says 'Not a directory'" in said
+
+    def mkdir(path: str, mode: int) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    assert f"because {tmp_path} says 'Permission denied'" in refusal(tmp_path)
     assert not (tmp_path / "out").exists()
 
 
