@@ -34,9 +34,14 @@ SMALL = {
     "num_classes": 12,
     "scales": 2,
     "batch_size": 8,
+    "learning_rate": 0.003,
     "num_workers": 0,
 }
-EPOCHS = {"autoencoder": 20, "classify": 5, "train": 5}
+TRAININGS = {
+    "autoencoder": {"epochs": 20, "val_interval": 5},
+    "classify": {"epochs": 5},
+    "train": {"epochs": 5},
+}
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
 
@@ -151,8 +156,10 @@ class Demo:
         return Chain(PRETRAINING, settings, stages or STAGES)
 
     def _stage(self, stage: str) -> None:
-        epochs = EPOCHS.get(stage) if self.epochs is None else self.epochs
-        self._chain(stage).run(**({stage: {"epochs": epochs}} if stage in EPOCHS else {}))
+        own = dict(TRAININGS.get(stage, {}))
+        if own and self.epochs is not None:
+            own["epochs"] = self.epochs
+        self._chain(stage).run(**{stage: own})
 
     def _measure(self) -> None:
         """Print what the pre-training learnt, and draw it."""
