@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _one_thread() -> None:
     # The tensors of tests are tiny, and threads that wait for a busy core cost more than they bring.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Undo what a command under test has set up: handlers and levels of all loggers."""
+    loggers = [
+        logging.root,
+        *(one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)),
+    ]
+    before = [(one, one.level, list(one.handlers), one.disabled, one.propagate) for one in loggers]
+    yield
+    logging.captureWarnings(False)
+    for one, level, handlers, disabled, propagate in before:
+        one.setLevel(level)
+        one.handlers[:], one.disabled, one.propagate = handlers, disabled, propagate
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,11 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def own(tmp_path: Path) -> Path:
     """Copy a bundle and leave in it what users do: weights, results, images, hidden files."""
     folder = tmp_path / "own"
-    shutil.copytree(FOLDERS[0], folder, ignore=shutil.ignore_patterns("models", "eval", "__pycache__"))
+    shutil.copytree(
+        next(one for one in FOLDERS if one.name.startswith("lcs_")),
+        folder,
+        ignore=shutil.ignore_patterns("models", "eval", "__pycache__"),
+    )
     for name in (
         "models/model.pt",
         "models/model.json",

@@ -19,6 +19,8 @@ UNRECORDED = (
 )
 UNRECORDED_INSIDE = frozenset(["num_workers", "train::dataloader", "validate::dataloader", "validate::sampler"])
 UNRECORDED_INSIDE |= {f"{part}::dataset::data" for part in ("train", "validate")} | {"train::trainer::max_epochs"}
+# MONAI Label puts it before our handlers when there are weights to go on from.
+OF_LABEL = "CheckpointLoader"
 LOGGING = ("StatsHandler", "TensorBoardImageHandler", "TensorBoardStatsHandler", "Progress", "ProgressBar", "History")
 
 
@@ -60,11 +62,12 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             if not UNRECORDED_INSIDE & {key, own}:
                 yield from _flat(own, inner)
     elif isinstance(value, list) and any(isinstance(inner, Mapping | list) for inner in value):
-        for index, inner in enumerate(inner for inner in value if not _is_logging(inner)):
+        for index, inner in enumerate(inner for inner in value if not _is_passed_over(inner)):
             yield from _flat(f"{name}::{index}", inner)
     else:
         yield name, value
 
 
-def _is_logging(value: Any) -> bool:
-    return isinstance(value, Mapping) and str(value.get("_target_", "")).rpartition(".")[2] in LOGGING
+def _is_passed_over(value: Any) -> bool:
+    name = str(value.get("_target_", "")).rpartition(".")[2] if isinstance(value, Mapping) else ""
+    return name in (*LOGGING, OF_LABEL)

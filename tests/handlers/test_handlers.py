@@ -188,7 +188,7 @@ def test_progress_counts_all_steps_and_shows_the_loss_now_and_then(
         engine.run(batches(), max_epochs=2)
     shown = {"epoch": "2/2", "loss": "4.0000", "refresh": False}
     assert bars == [[("open", 0, 6), *["step"] * 4, shown, *["step"] * 2, "close"]]
-    (sentence,) = caplog.messages
+    (sentence,) = (line.getMessage() for line in caplog.records if line.name == "monai_sg.handlers.progress")
     assert sentence.startswith("train: about 0 s left")
 
 

@@ -46,6 +46,8 @@ def test_only_our_lines_and_warnings_are_said_in_one_format(capsys: pytest.Captu
 
 def test_verbose_says_all_of_it_in_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_log(verbose=True)
+    logging.getLogger("ignite.engine").setLevel(logging.NOTSET)  # the file of a bundle's log may have set it
+    logging.getLogger("ignite").setLevel(logging.NOTSET)
     say()
     said = lines(capsys)
     assert len(said) == 6

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,7 @@ def test_values_that_are_not_finite_are_refused_with_tensor_and_file(tmp_path: P
 
 def test_zeros_draw_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     weights = dict(GenesisUNet(2, width=2).state_dict())
+    caplog.set_level(logging.WARNING, logger="monai_sg.weights.load")
     initialised(GenesisUNet(2, width=2), saved(tmp_path, weights))
     assert not caplog.messages, "biases may be zero"
     weights["encoder.1.0.conv.weight"].zero_()

@@ -120,9 +120,12 @@ def cause(error: BaseException) -> BaseException:
     return error
 
 
-def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None, descrip: str = "") -> Path:
+    """Write an image; files of other ``descrip`` are no copies of each other."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(array, np.diag([3.0, 2.0, 4.0, 1.0]) if affine is None else affine), path)
+    image = nibabel.Nifti1Image(array, np.diag([3.0, 2.0, 4.0, 1.0]) if affine is None else affine)
+    image.header["descrip"] = descrip
+    nibabel.save(image, path)
     return path
 
 

@@ -55,7 +55,7 @@ def test_every_stage_trains_on_all_channels(tmp_path: Path, channels: int, in_on
     weights = torch.load(tmp_path / "out/models/model.pt", weights_only=True)
     stem = next(iter(weights.values()))
     assert stem.shape[1] == channels
-    (row,) = read_history(tmp_path / "out/train/history.csv")
+    (row,) = read_history(tmp_path / "out/train/metrics.csv")
     assert 0 < row["validation_restoration"] < 1
     for name, output in (("evaluate.json", "out"), ("method_models_genesis.json", "other")):
         own = overrides(tmp_path / "data", tmp_path / output, **more)

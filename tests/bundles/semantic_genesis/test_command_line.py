@@ -82,8 +82,8 @@ def test_scan_sums_up_a_folder(
     summary = capsys.readouterr().out
     assert "3 images of 3 patients" in summary
     assert "skipped broken.nii.gz: " in summary
-    assert "1 files skipped" in summary
-    assert len(Datalist.load(tmp_path / "list" / "datalist.json").records) == 3
+    datalist = Datalist.load(tmp_path / "list" / "datalist.json")
+    assert (len(datalist.records), len(datalist.skipped)) == (3, 1)
 
 
 @pytest.mark.parametrize("command", [("scan",), ("pretrain", "--output", "out")])
