@@ -80,7 +80,7 @@ def scan_folder(
         AbsentError, UserError: the folder does not exist, or holds no image that can be used.
     """
     folder = place(dataset_dir)
-    found, skipped = find_images(folder, spatial_dims, progress, accept_unoriented)
+    found, skipped = find_images(folder, spatial_dims, progress, accept_unoriented, copies=fractions is None)
     datalist = datalist_of(folder, found, skipped, seed, patient_pattern, fractions)
     _log_found(folder, datalist, fractions is not None)
     return datalist
@@ -115,9 +115,13 @@ def _log_found(folder: Path, datalist: Datalist, split: bool) -> None:
 
 
 def find_images(
-    dataset_dir: Path, spatial_dims: int | None = None, progress: bool = True, accept_unoriented: bool = False
+    dataset_dir: Path,
+    spatial_dims: int | None = None,
+    progress: bool = True,
+    accept_unoriented: bool = False,
+    copies: bool = False,
 ) -> tuple[list[Found], Skipped]:
-    """Return the usable images and what was left out; see `scan_folder`.
+    """Return the usable images, identical copies only if they are wanted, and what was left out; see `scan_folder`.
 
     Raises:
         AbsentError, UserError: the folder does not exist, or holds no image that can be used.
@@ -130,10 +134,10 @@ def find_images(
     found, skipped = inspect_files(dataset_dir, paths, spatial_dims == 3, progress, accept_unoriented)
     found, of_other_kind = _of_one_kind(found, spatial_dims)
     found, emission = _without_emission(found)
-    copies = copies_among(dataset_dir, [item.path for item in found])
-    copied = {item["path"] for item in copies}
+    again = [] if copies else copies_among(dataset_dir, [item.path for item in found])
+    copied = {item["path"] for item in again}
     found = [item for item in found if str(item.path) not in copied]
-    skipped = sorted([*skipped, *others, *of_other_kind, *emission, *copies], key=lambda item: item["path"])
+    skipped = sorted([*skipped, *others, *of_other_kind, *emission, *again], key=lambda item: item["path"])
     if not found:
         reasons = "; ".join(f"{item['path']} {item['reason']}" for item in skipped[:3])
         pictures = sum(suffix_of(path) in PICTURES for path in paths)

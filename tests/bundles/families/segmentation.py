@@ -120,12 +120,9 @@ def cause(error: BaseException) -> BaseException:
     return error
 
 
-def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None, descrip: str = "") -> Path:
-    """Write an image; files of other ``descrip`` are no copies of each other."""
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(array, np.diag([3.0, 2.0, 4.0, 1.0]) if affine is None else affine)
-    image.header["descrip"] = descrip
-    nibabel.save(image, path)
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([3.0, 2.0, 4.0, 1.0]) if affine is None else affine), path)
     return path
 
 

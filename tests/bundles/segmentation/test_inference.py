@@ -47,7 +47,7 @@ def predict(
 ) -> dict[str, nibabel.Nifti1Image]:
     """Run inference on scans written to a folder; return the prediction of each."""
     for name, scan in scans.items():
-        write_nifti(folder / "data" / f"{name}.nii.gz", np.asarray(scan.dataobj), scan.affine, descrip=name)
+        write_nifti(folder / "data" / f"{name}.nii.gz", np.asarray(scan.dataobj), scan.affine)
     run(INFERENCE, folder / "data", folder / "run", ckpt_dir=str(models), **more)
     return {name: nibabel.load(folder / f"run/predictions/{name}/{name}_liver.nii.gz") for name in scans}
 

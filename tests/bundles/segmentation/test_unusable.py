@@ -22,7 +22,7 @@ def test_an_image_that_cannot_be_prepared_does_not_end_an_inference(
 ) -> None:
     models, output = str(finished_liver / "models"), tmp_path / "run"
     for number in range(5):
-        write_nifti(cubes / f"images/case_{number}.nii.gz", np.full((24, 24, 24), number, np.int16))
+        write_nifti(cubes / f"images/case_{number}.nii.gz", np.zeros((24, 24, 24), np.int16))
     run(INFERENCE, cubes / "images", output, ckpt_dir=models, intensity_range="percentile")
     assert [path.name for path in (output / "predictions").rglob("*.nii.gz")] == ["case_5_liver.nii.gz"]
     assert "5 of 6 images were left out: case_0 has the same value 0 in every voxel" in caplog.text
