@@ -44,8 +44,8 @@ class UsableImages:
         for record, batch in zip(self.records, batches, strict=True):
             if isinstance(batch, str):
                 name = record.get("id") or record["image"]
-                skipped[name] = batch.removeprefix(f"{name} ").rstrip(".")
-                logger.warning(f"{name} {skipped[name]}; it is left out.")
+                skipped[name] = batch
+                logger.warning(f"{name} {batch}; it is left out.")
             else:
                 yield batch
         reasons = "; ".join(f"{name} {reason}" for name, reason in list(skipped.items())[:MAX_NAMED])
@@ -68,7 +68,7 @@ class _Tried(TorchDataset[Any]):
         try:
             return list_data_collate([self.dataset[index]])
         except Exception as error:  # as in `PreparedDataset`
-            return why_unusable(error)
+            return why_unusable(error.__cause__ or error)  # the cause: a `NamedDataset` has put the name before it
 
 
 def _as_is(batch: Any) -> Any:

@@ -25,7 +25,7 @@ def test_an_image_that_cannot_be_prepared_does_not_end_an_inference(
         write_nifti(cubes / f"images/case_{number}.nii.gz", np.zeros((24, 24, 24), np.int16))
     run(INFERENCE, cubes / "images", output, ckpt_dir=models, intensity_range="percentile")
     assert [path.name for path in (output / "predictions").rglob("*.nii.gz")] == ["case_5_liver.nii.gz"]
-    assert "5 of 6 images were left out: case_0 has the same value 0 in every voxel" in caplog.text
+    assert "5 of 6 images were left out: case_0 has the same value 0 in every voxel; case_1" in caplog.text
     (cubes / "images/case_5.nii.gz").unlink()
     sentence = refusal(INFERENCE, cubes / "images", tmp_path / "other", ckpt_dir=models)
     assert sentence.startswith("None of the 5 images can be used: case_0 has the same value")
