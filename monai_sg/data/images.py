@@ -23,6 +23,7 @@ from .readers.channels import joined_channels, read_on_one_grid
 from .readers.formats import UnusableImageError
 from .readers.reading import StoredImage
 from .records import SPLITS, Datalist, Record
+from .saving import CODES, FILE_AFFINE, FILE_SHAPE
 from .splits import nested_subset
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,9 @@ class RecordReader(ImageReader):
             MetaKeys.SPATIAL_SHAPE: np.asarray(img.values.shape[: img.num_axes]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: -1 if has_channels else float("nan"),
         }
+        meta[CODES] = np.asarray(img.codes)
+        if img.sheared:
+            meta |= {FILE_SHAPE: np.asarray(img.sheared[0]), FILE_AFFINE: img.sheared[1].copy()}
         if img.unoriented:
             meta[UNORIENTED] = img.unoriented
         return img.values.astype(np.float32, copy=False), meta

@@ -28,15 +28,15 @@ class AnyFolder:
 
     Args:
         spatial_dims: see `scan_folder`.
-        accept_unoriented: see `scan_folder`.
+        unoriented: ``accept_unoriented`` of `scan_folder`.
     """
 
     name = "folder of images"
     layout = "images of any known format, in any sub-folders"
 
-    def __init__(self, spatial_dims: int | None = None, accept_unoriented: bool = False) -> None:
+    def __init__(self, spatial_dims: int | None = None, unoriented: bool = False) -> None:
         self.spatial_dims = spatial_dims
-        self.accept_unoriented = accept_unoriented
+        self.unoriented = unoriented
 
     def matches(self, folder: Path) -> bool:
         """Return whether there is a folder."""
@@ -44,7 +44,7 @@ class AnyFolder:
 
     def read(self, folder: Path, seed: int = 0, patient_pattern: str | None = None) -> Datalist:
         """Scan the folder, see `scan_folder`."""
-        dims, accept = self.spatial_dims, self.accept_unoriented
+        dims, accept = self.spatial_dims, self.unoriented
         return scan_folder(folder, seed, patient_pattern, spatial_dims=dims, accept_unoriented=accept)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ...utils.errors import UserError
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
-from ..records import SPLITS, Datalist
+from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
 from .naming import unique_ids
 from .pairs import Pair, log_skipped, pair_by_name, usable_pairs
@@ -29,13 +29,15 @@ class LabelledFolder:
 
     Args:
         progress: show a bar while headers are compared.
+        unoriented: use images whose header has no orientation, with their axes as they are stored.
     """
 
     name = "labelled folder"
     layout = "imagesTr with labelsTr, or a folder labels beside a folder images or beside the image files"
 
-    def __init__(self, progress: bool = True) -> None:
+    def __init__(self, progress: bool = True, unoriented: bool = False) -> None:
         self.progress = progress
+        self.unoriented = unoriented
 
     def matches(self, folder: Path) -> bool:
         """Return whether there are folders of labels."""
@@ -55,11 +57,11 @@ class LabelledFolder:
         images = [path for path in _images_in(folder, image_root) if path.parts[0] != "labels"]
         pairs, skipped = pair_by_name(images, labels, image_root, label_root)
         found = f"{len(images)} images in {folder / image_root} and {len(labels)} label maps in {label_root}"
-        usable, unusable = usable_pairs(folder, pairs, self.progress)
+        usable, unusable = usable_pairs(folder, pairs, self.progress, self.unoriented)
         skipped = sorted([*skipped, *unusable], key=lambda item: item["path"])
         if not usable:
             raise UserError(_no_pair(found, skipped))
-        splits = split_by_patient(_records(usable, patient_pattern), seed=seed)
+        splits = split_by_patient(_records(usable, patient_pattern, self.unoriented), seed=seed)
         logger.info(f"Found {found}; {', '.join(f'{len(splits[name])} {name}' for name in SPLITS)}.")
         log_skipped(folder, skipped)
         return Datalist(splits["training"], splits["validation"], splits["test"], skipped)
@@ -91,11 +93,17 @@ def _images_in(dataset_dir: Path, folder: str) -> list[PurePosixPath]:
     return [PurePosixPath(path.relative_to(dataset_dir).as_posix()) for path in files]
 
 
-def _records(pairs: Sequence[Pair], patient_pattern: str | None) -> list[dict[str, str]]:
+def _records(pairs: Sequence[Pair], patient_pattern: str | None, unoriented: bool) -> list[Record]:
     """Give each pair its id and patient."""
     ids = unique_ids([pair.image for pair in pairs], [stem_of(Path(pair.label)) for pair in pairs])
     patients = patients_of([str(pair.image) for pair in pairs], ids, patient_pattern)
     return [
-        {"image": str(pair.image), "label": str(pair.label), "id": name, "patient": patient}
+        {
+            "image": str(pair.image),
+            "label": str(pair.label),
+            "id": name,
+            "patient": patient,
+            **({"unoriented": True} if unoriented else {}),
+        }
         for pair, name, patient in zip(pairs, ids, patients, strict=True)
     ]

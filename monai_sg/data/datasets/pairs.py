@@ -106,13 +106,16 @@ def _no_label(path: PurePosixPath, name: str, label_root: str, cases: set[str]) 
     return label_reason(path, name) or f"has no label of the same name in {label_root}"
 
 
-def usable_pairs(dataset_dir: Path, pairs: Sequence[Pair], progress: bool = True) -> tuple[list[Pair], Skipped]:
+def usable_pairs(
+    dataset_dir: Path, pairs: Sequence[Pair], progress: bool = True, accept_unoriented: bool = False
+) -> tuple[list[Pair], Skipped]:
     """Keep the pairs whose headers can be read and have the same shape.
 
     Args:
         dataset_dir: folder that the paths are relative to.
         pairs: what to look at; voxels are not read.
         progress: show a bar.
+        accept_unoriented: let images pass whose header has no orientation.
 
     Returns:
         the usable pairs, and ``{"path", "reason"}`` of each other one, which names the image or its label.
@@ -122,7 +125,7 @@ def usable_pairs(dataset_dir: Path, pairs: Sequence[Pair], progress: bool = True
     copied = {item["path"] for item in skipped}
     pairs = [pair for pair in pairs if str(pair.image) not in copied]
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        results = pool.map(lambda pair: _reason(dataset_dir, pair), pairs)
+        results = pool.map(lambda pair: _reason(dataset_dir, pair, accept_unoriented), pairs)
         for pair, reason in Bar(zip(pairs, results, strict=True), "Comparing", len(pairs), disable=not progress):
             if reason is None:
                 usable.append(pair)
@@ -141,11 +144,11 @@ def log_skipped(dataset_dir: Path, skipped: Sequence[dict[str, str]]) -> None:
         )
 
 
-def _reason(dataset_dir: Path, pair: Pair) -> dict[str, str] | None:
+def _reason(dataset_dir: Path, pair: Pair, accept_unoriented: bool) -> dict[str, str] | None:
     """Return which file of a pair is of no use and why, or ``None``."""
     path = pair.image
     try:
-        image = check_image(open_file(dataset_dir / pair.image))
+        image = check_image(open_file(dataset_dir / pair.image), accept_unoriented)
         path = pair.label
         label = open_file(dataset_dir / pair.label, is_label=True)
         if label.channels > 1:

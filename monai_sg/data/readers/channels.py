@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def joined_channels(images: Sequence[StoredImage]) -> StoredImage:
     first = images[0]
     shape = first.values.shape[: first.num_axes]
     values = np.concatenate([image.values.reshape(*shape, -1) for image in images], axis=-1)
-    return StoredImage(values, first.affine, first.num_axes, first.unoriented)
+    return replace(first, values=values)
 
 
 def _difference(first: StoredImage, other: StoredImage) -> str:

@@ -55,6 +55,7 @@ def open_nifti(path: Path) -> OpenImage:
             if int(header["intent_code"]) == INTENT_LABEL
             else "",
             oddity=oddity,
+            codes=(max(int(header["sform_code"]), 0), max(int(header["qform_code"]), 0)),
         )
     except UnusableImageError as error:
         if code in UNIT_NAMES and "spacing" in str(error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class OpenImage:
         unoriented: why position and direction are not known, if so; `affine` then takes the axes as stored.
         marked: why the file says that it is no image but a label map, if so.
         oddity: what a person should look at.
+        codes: sform and qform code of a NIfTI file.
+        sheared: shape and affine of the voxels as stored, where they were put on a straight grid.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +57,8 @@ class OpenImage:
     unoriented: str = ""
     marked: str = ""
     oddity: str = ""
+    codes: tuple[int, int] = (1, 1)
+    sheared: tuple[tuple[int, ...], np.ndarray] | None = None
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -84,7 +89,7 @@ def opened(
     load: Callable[[], np.ndarray],
     channels: int = 1,
     dtype: np.dtype = FLOAT,
-    **more: str,
+    **more: Any,
 ) -> OpenImage:
     """Describe an image by the rules that hold for all formats.
 
@@ -141,6 +146,7 @@ def _straightened(image: OpenImage) -> OpenImage:
         affine=affine,
         load=lambda: straighten(image.read(), image.affine),
         oddity="; ".join(filter(None, [image.oddity, note])),
+        sheared=(image.shape, image.affine),
     )
 
 

@@ -22,14 +22,15 @@ logger = logging.getLogger(__name__)
 class StoredImage:
     """``values`` of shape ``(*spatial)``, or ``(*spatial, channels)`` where there are several, in a real type.
 
-    ``affine`` is 4x4, voxel to RAS mm; ``num_axes`` is the number of spatial axes; ``unoriented`` says why position and
-    direction are not known, if so.
+    ``affine`` is 4x4, voxel to RAS mm; ``num_axes`` is the number of spatial axes; for the rest see `OpenImage`.
     """
 
     values: np.ndarray
     affine: np.ndarray
     num_axes: int
     unoriented: str = ""
+    codes: tuple[int, int] = (1, 1)
+    sheared: tuple[tuple[int, ...], np.ndarray] | None = None
 
 
 def open_source(source: Path, series: str | None = None, is_label: bool = False) -> OpenImage:
@@ -84,7 +85,7 @@ def read_image(
     except Exception as error:  # as in `open_file`
         raise unreadable(error) from error
     values = values if is_label else _finite(values, source)
-    return StoredImage(values, image.affine, len(image.shape), image.unoriented)
+    return StoredImage(values, image.affine, len(image.shape), image.unoriented, image.codes, image.sheared)
 
 
 def _finite(values: np.ndarray, source: Path) -> np.ndarray:
