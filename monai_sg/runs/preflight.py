@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from ..networks.contract import Network
 from ..utils.distributed import rank, world_size
 from ..utils.errors import UserError
+from ..utils.memory import free_memory
 from .footprint import footprint
 
 logger = logging.getLogger(__name__)
@@ -170,9 +170,7 @@ class Preflight:
         """Return the bytes free on the device; None where the system does not tell."""
         if self.device.type == "cuda":
             return int(torch.cuda.mem_get_info(self.device)[0])
-        if self.device.type == "cpu" and "SC_AVPHYS_PAGES" in os.sysconf_names:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return None
+        return free_memory() if self.device.type == "cpu" else None
 
 
 def _range(values: np.ndarray) -> str:

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, NamedTuple
 
 import numpy as np
 
 from ...utils.errors import SpaceError
 from ...utils.files import write_atomic
 from ...utils.folder_lock import folder_lock
+from ...utils.memory import free_memory
 from ...utils.progress import Bar
 from ..readers.formats import UnusableImageError, first_line
 from ..records import Record
@@ -26,6 +27,13 @@ logger = logging.getLogger(__name__)
 
 SAVE_EVERY_SECONDS = 5.0
 SAVE_SHARE = 20
+
+
+class Need(NamedTuple):
+    """Bytes on disk, and in memory while it is made."""
+
+    disk: int
+    memory: int
 
 
 class CacheFiller(ABC, Generic[Entry]):
@@ -48,6 +56,7 @@ class CacheFiller(ABC, Generic[Entry]):
         self.cache_dir = cache_dir
         self.num_workers = max(1, num_workers)
         self.progress = progress
+        self._threads = self.num_workers
         self.index: CacheIndex[Entry] = self._load_index()
         self._fingerprints: dict[str, dict[str, Any]] = {}
 
@@ -60,8 +69,8 @@ class CacheFiller(ABC, Generic[Entry]):
         """Return the array of a record and its description; ``UnusableImageError`` with the reason if there is none."""
 
     @abstractmethod
-    def num_bytes(self, record: Record) -> int:
-        """Return the bytes on disk that a record will need, 0 where it cannot be told."""
+    def need(self, record: Record) -> Need:
+        """Return what a record will need, 0 where it cannot be told."""
 
     @abstractmethod
     def source(self, record: Record) -> str:
@@ -83,7 +92,9 @@ class CacheFiller(ABC, Generic[Entry]):
                 missing, keys, skipped = self._compare(records)
                 if missing:
                     self._name_damaged(missing)
-                    self._check_disk(list(missing.values()), len(records))
+                    needs = self._needs(missing)
+                    self._check_disk(needs, len(records))
+                    skipped |= self._too_large(missing, needs)
                     skipped |= self._make_all(missing)
         refused = {name: self.index.refused[key] for name, key in keys.items() if key in self.index.refused}
         entries = {name: self.index.entries[key] for name, key in keys.items() if key in self.index.entries}
@@ -126,7 +137,7 @@ class CacheFiller(ABC, Generic[Entry]):
         """Read and store; the index is written now and then, and at the end whatever happens."""
         skipped: dict[str, str] = {}
         saved, pause = time.monotonic(), SAVE_EVERY_SECONDS
-        pool = ThreadPoolExecutor(self.num_workers)
+        pool = ThreadPoolExecutor(self._threads)
         try:
             futures = {pool.submit(self._make_one, key, record): key for key, record in missing.items()}
             shown = Bar(as_completed(futures), f"Caching {self.what}", len(futures), disable=not self.progress)
@@ -168,18 +179,34 @@ class CacheFiller(ABC, Generic[Entry]):
         write_atomic(array_path(self.cache_dir, key), lambda file: np.save(file, array))
         return entry
 
-    def _check_disk(self, records: Sequence[Record], total: int) -> None:
-        """Log the disk needed and refuse to start when it does not fit."""
+    def _needs(self, missing: dict[str, Record]) -> dict[str, Need]:
         with ThreadPoolExecutor(self.num_workers) as pool:
-            sizes = list(pool.map(self.num_bytes, records))
-        free = shutil.disk_usage(self.cache_dir).free
-        needed = sum(sizes)
+            return dict(zip(missing, pool.map(self.need, missing.values()), strict=True))
+
+    def _check_disk(self, needs: dict[str, Need], total: int) -> None:
+        """Log the disk and the memory needed, and refuse to start when the disk does not do."""
+        free, memory = shutil.disk_usage(self.cache_dir).free, free_memory()
+        disk, most = sum(need.disk for need in needs.values()), max(need.memory for need in needs.values())
+        self._threads = self.num_workers if memory is None else max(1, min(self.num_workers, memory // max(1, most)))
+        of = "" if memory is None else f" of {memory / 1e9:.1f} GB that are free"
         logger.info(
-            f"Volume cache {self.cache_dir}: {total - len(records)} of {total} {self.what} are there, {len(records)} "
-            f"are made now and need {needed / 1e9:.2f} GB; {free / 1e9:.1f} GB are free."
+            f"Volume cache {self.cache_dir}: {total - len(needs)} of {total} {self.what} are there, {len(needs)} are "
+            f"made now and need {disk / 1e9:.2f} GB; {free / 1e9:.1f} GB are free. {self._threads} threads read, each "
+            f"with up to about {most / 1e9:.2f} GB of memory{of}."
         )
-        if needed > free:
+        if disk > free:
             raise SpaceError(
-                f"The volume cache needs {needed / 1e9:.2f} GB, but {self.cache_dir} has {free / 1e9:.2f} GB left. "
+                f"The volume cache needs {disk / 1e9:.2f} GB, but {self.cache_dir} has {free / 1e9:.2f} GB left. "
                 "Set cache_dir to a larger disk, or spacing to a coarser grid."
             )
+
+    def _too_large(self, missing: dict[str, Record], needs: dict[str, Need]) -> dict[str, str]:
+        """Take out what does not fit into memory even alone; return the reasons by id."""
+        memory = free_memory()
+        skipped = {}
+        for key in [key for key, need in needs.items() if memory is not None and need.memory > memory]:
+            size, free = needs[key].memory / 1e9, (memory or 0) / 1e9
+            reason = f"takes about {size:.2f} GB of memory to be read, but {free:.2f} GB are free"
+            logger.warning(f"{self.source(missing[key])} {reason}; it is left out.")
+            skipped[missing.pop(key)["id"]] = reason
+        return skipped

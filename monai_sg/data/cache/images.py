@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from ..intensity import MODES, foreground_quantiles, intensity_window
 from ..readers.formats import UnusableImageError
-from ..readers.reading import header_of
+from ..readers.reading import open_source
 from ..readers.volumes import Volume, read_channels
 from ..records import Record, images_of
 from .anatomy import find_boxes
-from .filling import CacheFiller
+from .filling import CacheFiller, Need
 from .index import VERSION, CacheEntry, fingerprint_of
 
 
@@ -78,18 +77,14 @@ class ImageFiller(CacheFiller[CacheEntry]):
         )
         return array, entry
 
-    def num_bytes(self, record: Record) -> int:
-        """Return the bytes of the voxels at 16 bit each."""
-        return sum(self._num_bytes(self.dataset_dir / path, record.get("series")) for path in images_of(record))
-
-    def _num_bytes(self, path: Path, series: str | None) -> int:
+    def need(self, record: Record) -> Need:
+        """Return the bytes of the voxels at 16 bit each, and what reading them takes."""
         try:
-            header = header_of(path, series)
+            headers = [open_source(self.dataset_dir / path, record.get("series")).header for path in images_of(record)]
         except (UnusableImageError, OSError):
-            return 0  # it is named when its turn to be read comes
-        if self.spacing is None:
-            return header.num_bytes
-        return round(header.num_bytes * prod(header.spacing) / prod(self.spacing))
+            return Need(0, 0)  # it is named when its turn to be read comes
+        disk = sum(header.stored_bytes(self.spacing) for header in headers)
+        return Need(disk, sum(header.reading_bytes(self.spacing) for header in headers))
 
 
 def _boxes(volumes: Sequence[Volume]) -> tuple[list[list[int]], list[list[int]] | None]:

@@ -16,8 +16,11 @@ from ..label_values import whole_values
 from ..readers.formats import UnusableImageError
 from ..readers.reading import read_image
 from ..records import Record
-from .filling import CacheFiller
+from .filling import CacheFiller, Need
 from .index import LABEL_VERSION, CacheEntry, LabelEntry, fingerprint_of
+
+READING_BYTES = 20
+"""Memory per voxel: as in the file, as whole numbers, and laid on the image."""
 
 
 def labels_on_image(path: str | Path, entry: CacheEntry) -> NDArray[np.int32]:
@@ -96,6 +99,7 @@ class LabelFiller(CacheFiller[LabelEntry]):
         source = (str(record["label"]),)
         return array, LabelEntry(key, record["id"], source, image.shape, array.dtype.name, values)
 
-    def num_bytes(self, record: Record) -> int:
-        """Return the bytes of the voxels at 8 bit each."""
-        return prod(self.images[record["id"]].shape)
+    def need(self, record: Record) -> Need:
+        """Return the bytes of the voxels at 8 bit each, and what reading them takes."""
+        voxels = prod(self.images[record["id"]].shape)
+        return Need(voxels, READING_BYTES * voxels)

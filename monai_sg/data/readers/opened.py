@@ -25,11 +25,18 @@ class ImageHeader:
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     item_bytes: int = 2
+    channels: int = 1
 
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the voxels at 16 bit each."""
-        return 2 * prod(self.shape)
+    def stored_bytes(self, spacing: Sequence[float] | None = None) -> int:
+        """Return the bytes of the voxels at 16 bit each, at another spacing if one is given."""
+        share = 1.0 if spacing is None else prod(self.spacing) / prod(spacing)
+        return round(2 * self.channels * prod(self.shape) * share)
+
+    def reading_bytes(self, spacing: Sequence[float] | None = None) -> int:
+        """Return about how much memory it takes to read and store the image: as in the file, converted, and stored."""
+        voxels = self.channels * prod(self.shape)
+        resampling = 0 if spacing is None else 8 * voxels + 6 * self.stored_bytes(spacing)
+        return voxels * (2 * max(self.item_bytes, 2) + 2) + self.stored_bytes(spacing) + resampling
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class OpenImage:
     @property
     def header(self) -> ImageHeader:
         """Shape, spacing and bytes of a voxel."""
-        return ImageHeader(self.shape, self.spacing, self.dtype.itemsize)
+        return ImageHeader(self.shape, self.spacing, self.dtype.itemsize, self.channels)
 
     def read(self) -> np.ndarray:
         """Return the values.
