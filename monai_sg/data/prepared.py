@@ -224,9 +224,18 @@ def _plain(value: Any) -> Any:
 
 
 def why_unusable(error: BaseException) -> str:
-    """Return why a record cannot be prepared, from the error that a chain of transforms wrapped."""
-    while error.__cause__ is not None and not isinstance(error, UnusableImageError):
+    """Return why a record cannot be prepared, from the error that a chain of transforms wrapped.
+
+    The sentence is that of the reader or the check, not that of a library below it nor of what passed it on.
+    """
+    own: UnusableImageError | None = None
+    path = ""
+    while True:
+        if isinstance(error, UnusableImageError):
+            own, path = error, path or error.path
+        if error.__cause__ is None:
+            break
         error = error.__cause__
-    if isinstance(error, UnusableImageError):
-        return f"has the label map {error.path}, which {error}" if error.path else str(error)
+    if own is not None:
+        return f"has the label map {path}, which {own}" if path else str(own)
     return f"cannot be prepared ({type(error).__name__}: {first_line(error)})"
