@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 
 CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
 )
+DROPPED = ("inactive_file", "total_inactive_file")
 
 
 def free_memory() -> int | None:
     """Return the bytes that are free, within the limit of a container where there is one; ``None`` if not told."""
-    numbers = [each for each in (_of_system(), *(_of_group(*files) for files in CGROUPS)) if each is not None]
+    numbers = [each for each in (_of_system(), *(of_group(*names) for names in CGROUPS)) if each is not None]
     return max(0, min(numbers)) if numbers else None
 
 
@@ -29,8 +30,20 @@ def _of_system() -> int | None:
     return None
 
 
-def _of_group(limit: str, used: str) -> int | None:
+def of_group(folder: Path, limit: str, used: str) -> int | None:
+    """Return the bytes that a control group has left; files that the kernel keeps in memory and can drop are not used.
+
+    Args:
+        folder: the files of the group.
+        limit: name of the file with the most that the group may use.
+        used: name of the file with what it uses.
+
+    Returns:
+        the bytes, or ``None`` where there is no group, or one without limit.
+    """
     try:
-        return int(Path(limit).read_text()) - int(Path(used).read_text())
-    except (OSError, ValueError):  # no container, or one without limit
+        left = int((folder / limit).read_text()) - int((folder / used).read_text())
+        lines = (folder / "memory.stat").read_text().splitlines()
+        return left + max(int(line.split()[1]) for line in lines if line.split()[0] in DROPPED)
+    except (OSError, ValueError, IndexError):
         return None
