@@ -1,7 +1,8 @@
-"""Fine-tune from weights and from scratch, and measure both beside answers that need no network."""
+"""Fine-tune from several weights and from scratch, and measure all beside answers that need no network."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..utils.bundle_folders import SEGMENTATION, bundle_root
@@ -10,11 +11,11 @@ from ..utils.files import absolute
 
 def compare(
     *,
-    weights: str,
+    arm: Sequence[str],
     data: str,
     output: str,
     bundle: str = SEGMENTATION,
-    seeds: int = 3,
+    seeds: int = 5,
     epochs: int = 50,
     early: int = 5,
     **overrides: Any,
@@ -22,11 +23,14 @@ def compare(
     """Fine-tune from weights and from scratch over several seeds, with the same labels, and compare on the test images.
 
     Each run is measured after a few epochs and at its end. Beside them stand the best intensity threshold and trees
-    that see a voxel's position, or position and intensity. Runs that have finished are not repeated. Settings of the
-    encoder and intensities are those that the description beside the weights (models/model.json) names.
+    that see a voxel's position, or position and intensity, and the paired differences of all arms with intervals. Runs
+    that have finished are not repeated. Settings of the encoder and intensities are those that the descriptions beside
+    the weights (models/model.json) name.
 
     Args:
-        weights: file to start from, such as models/model.pt of a pre-training run.
+        arm: name=file to start from, such as pre-trained=run/models/model.pt; given several times for several arms.
+            Several files, one for each seed of a pre-training, are separated by commas; :encoder at the end fills
+            the encoder only.
         data: folder with images and label maps.
         output: folder for everything that is written.
         bundle: name of a fine-tuning bundle for segmentation.
@@ -36,15 +40,16 @@ def compare(
         overrides: ids of the bundle's config with their values, such as --width 8 --label_fraction 0.1.
 
     Returns:
-        the table and what was written.
+        the tables and what was written.
     """
     from ..reports.fine_tuning import draw_comparison
-    from ..runs.fine_tuning import described_overrides
-    from ..studies.comparison import TABLE, run_comparison
+    from ..studies.arms import read_arms, shared_overrides
+    from ..studies.comparison import CASES, DIFFERENCES, TABLE, run_comparison
 
-    folder, path = absolute(output), absolute(weights)
-    own = described_overrides(path, bundle_root(bundle) / "configs" / "train.json")
+    folder, arms = absolute(output), read_arms(arm)
+    own = shared_overrides(arms, bundle_root(bundle) / "configs" / "train.json")
     more = {"dataset_dir": str(absolute(data)), **own, **overrides}
-    result = run_comparison(bundle, path, folder, range(seeds), (early, epochs), more)
-    pictures = (f"picture  {path}" for path in draw_comparison(result.runs, folder / "figures"))
-    return "\n".join([*result.lines(), "", f"table    {folder / TABLE}", *pictures])
+    result = run_comparison(bundle, arms, folder, range(seeds), (early, epochs), more)
+    tables = [f"table    {folder / name}" for name in (TABLE, CASES, DIFFERENCES)]
+    pictures = [f"picture  {path}" for path in draw_comparison(result.runs, folder / "figures")]
+    return "\n".join([*result.lines(), "", *tables, *pictures])

@@ -16,8 +16,10 @@ from ..data.phantom.ct import write_ct_cohort
 from ..reports.fine_tuning import draw_comparison
 from ..reports.pretraining import draw_pretraining
 from ..runs.chain import STAGES, Chain, places
-from ..studies.comparison import PRETRAINED, Comparison, run_comparison
+from ..studies.arms import Arm
+from ..studies.comparison import Comparison, run_comparison
 from ..studies.evaluation import Evaluation, evaluate
+from ..studies.voxel_baselines import THRESHOLD
 from ..utils.bundle_folders import PRETRAINING, SEGMENTATION
 from ..utils.errors import UserError
 from ..utils.files import absolute
@@ -44,6 +46,7 @@ TRAININGS = {
 }
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
+PRETRAINED = "pre-trained"
 
 # Other persons than those of the pre-training: two to learn from, two to validate on, six to measure.
 LIVER_SEED = 1
@@ -173,7 +176,8 @@ class Demo:
         """Fine-tune from the weights and from scratch, print both, and draw them."""
         more = {"dataset_dir": str(absolute(str(self.labelled))), **LIVER}
         weights, epochs = self.folder / "models" / "model.pt", LIVER_EPOCHS if self.epochs is None else self.epochs
-        result = run_comparison(SEGMENTATION, weights, self.folder / "liver", range(self.seeds), [epochs], more)
+        arms = [Arm(PRETRAINED, (weights,))]
+        result = run_comparison(SEGMENTATION, arms, self.folder / "liver", range(self.seeds), [epochs], more)
         _print(result.lines())
         if self.check:
             _check_liver(result, epochs)
@@ -200,7 +204,7 @@ def _check(result: Evaluation) -> None:
 
 def _check_liver(comparison: Comparison, epochs: int) -> None:
     ours = mean(comparison.values("dice@0.5_pooled", PRETRAINED, epochs))
-    threshold = mean(comparison.values("dice@0.5_pooled", "best threshold", 0))
+    threshold = mean(comparison.values("dice@0.5_pooled", THRESHOLD, 0))
     if ours <= threshold:
         raise UserError(
             f"The fine-tuned network has a Dice of {ours:.3f}, the best single intensity threshold {threshold:.3f}; "

@@ -124,6 +124,7 @@ def _add(parser: argparse.ArgumentParser, name: str, item: inspect.Parameter, me
     options |= {"type": _number(int)} if kind.startswith("int") else {}
     options |= {"type": _number(float)} if kind.startswith("float") else {}
     options |= {"type": _mapping} if kind.startswith("Mapping") else {}
+    options |= {"action": "append"} if kind.startswith("Sequence") else {}
     if item.kind is item.KEYWORD_ONLY:
         parser.add_argument(f"--{name}", required=item.default is item.empty, metavar=name.upper(), **options)
     else:

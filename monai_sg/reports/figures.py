@@ -141,26 +141,30 @@ def correlation_chart(
     return save_figure(figure, path)
 
 
-def curve_chart(path: str | Path, history: Mapping[str, Sequence[float]], title: str = "Loss") -> Path:
+def curve_chart(path: str | Path, history: Mapping[str, ArrayLike], title: str = "Loss") -> Path:
     """Show curves over epochs, the first epoch being 1; NaN, as in epochs without validation, is passed over.
 
     Args:
         path: the PNG file.
-        history: per curve, for example ``training`` and ``validation``, one value per epoch.
+        history: per curve, for example ``training`` and ``validation``, one value per epoch, or ``(runs, epochs)``: the
+            mean is drawn as a line and the range from the lowest to the highest run as a band.
         title: label of the vertical axis.
 
     Raises:
-        ValueError: if there is no curve or a curve has no value.
+        UserError: if there is no curve or a curve has no value.
     """
-    if not history or not all(len(curve) for curve in history.values()):
-        lengths = {name: len(curve) for name, curve in history.items()}
+    curves = {name: np.atleast_2d(np.asarray(curve, float)) for name, curve in history.items()}
+    if not curves or not all(curve.size for curve in curves.values()):
+        lengths = {name: curve.shape[1] for name, curve in curves.items()}
         raise UserError(f"history has the lengths {lengths}; give at least one curve with one value per epoch.")
     figure = Figure(figsize=(5.5, 3.4), layout="constrained")
     axes = figure.subplots()
-    for name, curve in history.items():
-        values = np.asarray(curve, float)
-        known = np.flatnonzero(~np.isnan(values))
-        axes.plot(known + 1, values[known], marker="o", markersize=3, label=name)
+    for name, curve in curves.items():
+        known = np.flatnonzero(~np.isnan(curve).all(0))
+        values = curve[:, known]
+        (line,) = axes.plot(known + 1, np.nanmean(values, 0), marker="o", markersize=3, label=name)
+        if len(curve) > 1:
+            axes.fill_between(known + 1, np.nanmin(values, 0), np.nanmax(values, 0), alpha=0.2, color=line.get_color())
     axes.set_xlabel("epoch")
     axes.set_ylabel(title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from math import nan
 from pathlib import Path
-from statistics import mean
 
+import numpy as np
 import torch
 from monai.networks.utils import eval_mode
+from numpy.typing import NDArray
 
 from ..data.prepared import PreparedDataset
 from ..handlers.history import read_history
@@ -33,7 +34,7 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
     chosen = sorted({round(step * (len(dataset) - 1) / (CASES - 1)) for step in range(CASES)})
     items = [dataset[index] for index in chosen]
     images = [item["image"] for item in items]
-    curves = {name: _mean_curve(seeds) for name, seeds in runs.items()}
+    curves = {name: _curves(seeds) for name, seeds in runs.items()}
     return [
         overlay_montage(
             folder / "overlays.png",
@@ -43,18 +44,15 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
             [item["id"] for item in items],
             spacings=[dataset.spacings[index] for index in chosen],
         ),
-        curve_chart(folder / "curves.png", curves, f"validation {SELECTED_BY}"),
+        curve_chart(folder / "curves.png", curves, f"validation {SELECTED_BY}, mean and range of the seeds"),
     ]
 
 
-def _mean_curve(runs: Sequence[FineTuning]) -> list[float]:
-    """Return what the epoch is selected by, of each epoch, averaged over the runs that validated in it."""
+def _curves(runs: Sequence[FineTuning]) -> NDArray[np.float64]:
+    """Return what the epoch is selected by, ``(runs, epochs)``; NaN where a run did not validate."""
     histories = [read_history(run.folder / "train" / "metrics.csv") for run in runs]
-    name, curve = f"validation_{SELECTED_BY}", []
-    for rows in zip_longest(*histories, fillvalue={}):
-        known = [row[name] for row in rows if name in row]
-        curve.append(mean(known) if known else nan)
-    return curve
+    curves = ([row.get(f"validation_{SELECTED_BY}", nan) for row in history] for history in histories)
+    return np.array(list(zip_longest(*curves, fillvalue=nan)), dtype=np.float64).T
 
 
 def _predict(run: FineTuning, images: Sequence[torch.Tensor]) -> list[torch.Tensor]:

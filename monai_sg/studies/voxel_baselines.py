@@ -12,55 +12,70 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 Case = tuple[torch.Tensor, torch.Tensor]
 Predict = Callable[[torch.Tensor], torch.Tensor]
 
+THRESHOLD, POSITION, BOTH = "best threshold", "position", "position and intensity"
+BASELINES = (THRESHOLD, POSITION, BOTH)
 BINS = 512
 VOXELS_PER_CASE = 20_000
 
 
 def fit_baselines(cases: Sequence[Case], seed: int = 0) -> dict[str, Predict]:
-    """Fit answers to the question where the object is, each with less to go by than a network has.
+    """Fit answers to the question where the structures are, each with less to go by than a network has.
 
-    ``best threshold`` marks the voxels above (or below) the one intensity with the greatest Dice over all training
-    voxels. ``position`` and ``position and intensity`` are gradient-boosted trees on a voxel's place relative to the
-    image, without and with its intensity.
+    ``best threshold`` marks the voxels above (or below) the one intensity, in one channel, with the greatest Dice over
+    all training voxels. ``position`` and ``position and intensity`` are gradient-boosted trees on a voxel's place
+    relative to the image, without and with its intensities. Each structure is answered for itself.
 
     Args:
-        cases: training images ``(1, *spatial)`` in [0, 1] and labels ``(1, *spatial)``, 0 or 1.
+        cases: training images ``(C, *spatial)`` in [0, 1] and labels ``(structures, *spatial)``, 0 or 1.
         seed: of the voxels that the trees are fitted to, up to 20,000 per case, half of them foreground where there
             are as many.
 
     Returns:
-        per name a function from an image to probabilities of the same shape.
+        per name of `BASELINES` a function from an image to probabilities ``(structures, *spatial)``.
     """
+    structures = range(len(cases[0][1]))
+    fitted = [_fit([(image, label[index]) for image, label in cases], seed) for index in structures]
+    return {name: _together([one[name] for one in fitted]) for name in BASELINES}
+
+
+def _together(predictors: Sequence[Predict]) -> Predict:
+    return lambda image: torch.stack([predict(image) for predict in predictors])
+
+
+def _fit(cases: Sequence[Case], seed: int) -> dict[str, Predict]:
+    """Return functions to probabilities ``(*spatial)`` of one structure, whose labels are ``(*spatial)``."""
     generator = np.random.default_rng(seed)
+    channels = len(cases[0][0])
     samples = [_sample(image, label, generator) for image, label in cases]
     features, labels, weights = (np.concatenate(parts) for parts in zip(*samples, strict=True))
     trees = {}
-    for name, columns in {"position": slice(1, None), "position and intensity": slice(None)}.items():
+    for name, columns in {POSITION: slice(channels, None), BOTH: slice(None)}.items():
         model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
         trees[name] = _predictor(model.fit(features[:, columns], labels, weights), columns)
-    return {"best threshold": _best_threshold(cases), **trees}
+    return {THRESHOLD: _best_threshold(cases), **trees}
 
 
 def _best_threshold(cases: Sequence[Case]) -> Predict:
-    """Return the threshold and direction of the greatest pooled Dice, found in a histogram of `BINS` intensities."""
-    counts = torch.zeros(2, BINS, dtype=torch.float64)
+    """Mark the side of a threshold in a channel with the greatest pooled Dice, found in histograms."""
+    channels = len(cases[0][0])
+    counts = torch.zeros(channels, 2, BINS, dtype=torch.float64)
     for image, label in cases:
-        index = (image.flatten().clamp(0, 1) * BINS).long().clamp(max=BINS - 1) + (label.flatten() > 0) * BINS
-        counts += torch.bincount(index, minlength=2 * BINS).reshape(2, BINS)
-    above = counts.flip(1).cumsum(1).flip(1)
-    below = counts.sum(1, keepdim=True) - above
-    dice = torch.stack([2 * part[1] / (part.sum(0) + counts[1].sum()) for part in (above, below)])
-    direction, threshold = divmod(int(dice.argmax()), BINS)
+        for channel, values in enumerate(image):
+            index = (values.flatten().clamp(0, 1) * BINS).long().clamp(max=BINS - 1) + (label.flatten() > 0) * BINS
+            counts[channel] += torch.bincount(index, minlength=2 * BINS).reshape(2, BINS)
+    above = counts.flip(2).cumsum(2).flip(2)
+    total = counts.sum(2, keepdim=True)
+    dice = torch.stack([2 * part[:, 1] / (part.sum(1) + total[:, 1]) for part in (above, total - above)])
+    direction, rest = divmod(int(dice.argmax()), channels * BINS)
+    channel, threshold = divmod(rest, BINS)
     edge = threshold / BINS
-    return lambda image: ((image >= edge) if direction == 0 else (image < edge)).float()
+    return lambda image: ((image[channel] >= edge) if direction == 0 else (image[channel] < edge)).float()
 
 
 def _features(image: torch.Tensor) -> NDArray[np.float32]:
-    """Return intensity and relative coordinates in [0, 1] of every voxel, ``(voxels, 1 + axes)``."""
-    shape = image.shape[1:]
-    grids = torch.meshgrid(*((torch.arange(size) + 0.5) / size for size in shape), indexing="ij")
-    columns = [image[0].float(), *grids]
-    return torch.stack([column.flatten() for column in columns], dim=1).numpy()
+    """Return intensities and relative coordinates in [0, 1] of every voxel, ``(voxels, C + axes)``."""
+    grids = torch.meshgrid(*((torch.arange(size) + 0.5) / size for size in image.shape[1:]), indexing="ij")
+    return torch.stack([column.flatten() for column in (*image.float(), *grids)], dim=1).numpy()
 
 
 def _sample(
@@ -80,6 +95,6 @@ def _sample(
 def _predictor(model: HistGradientBoostingClassifier, columns: slice) -> Predict:
     def predict(image: torch.Tensor) -> torch.Tensor:
         probability = model.predict_proba(_features(image)[:, columns])[:, -1]
-        return torch.from_numpy(probability).float().reshape(image.shape)
+        return torch.from_numpy(probability).float().reshape(image.shape[1:])
 
     return predict

@@ -54,6 +54,8 @@ def test_charts_are_written(tmp_path: Path) -> None:
     values = [0.5, 0.7, 0.9], [0.4, 0.5, float("nan")]
     assert is_picture(correlation_chart(tmp_path / "a.png", *values))
     assert is_picture(correlation_chart(tmp_path / "c.png", *values, shared_bits=(0.25, 1.58)))
+    runs = [[0.1, float("nan"), 0.5], [0.3, float("nan"), float("nan")]]
+    assert is_picture(curve_chart(tmp_path / "d.png", {"from scratch": runs}))
     assert is_picture(curve_chart(tmp_path / "b.png", {"training": [3, 2, 1], "validation": [float("nan"), 2.5, 2]}))
 
 

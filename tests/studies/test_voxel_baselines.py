@@ -34,3 +34,12 @@ def test_threshold_is_that_of_all_cases_together() -> None:
     ]
     predict = fit_baselines(cases)["best threshold"]
     assert predict(torch.tensor([[0.5, 0.59, 0.61, 1.0]])).tolist() == [[0, 1, 1, 1]]
+
+
+def test_structures_and_channels_are_answered_for_themselves() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, 24, 20, generator=generator)
+    label = torch.stack([image[1] > 0.6, image[0] < 0.2]).float()
+    found = fit_baselines([(image, label)])["best threshold"](image)
+    assert found.shape == label.shape
+    assert min(dice(one, other) for one, other in zip(found, label, strict=True)) > 0.95
