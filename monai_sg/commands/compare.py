@@ -16,16 +16,14 @@ def compare(
     output: str,
     bundle: str = SEGMENTATION,
     seeds: int = 5,
-    epochs: int = 50,
-    early: int = 5,
+    epochs: Sequence[int] = (5, 50),
     **overrides: Any,
 ) -> str:
     """Fine-tune from weights and from scratch over several seeds, with the same labels, and compare on the test images.
 
-    Each run is measured after a few epochs and at its end. Beside them stand the best intensity threshold and trees
-    that see a voxel's position, or position and intensity, and the paired differences of all arms with intervals. Runs
-    that have finished are not repeated. Settings of the encoder and intensities are those that the descriptions beside
-    the weights (models/model.json) name.
+    Beside them stand the best intensity threshold and trees that see a voxel's position, or position and intensity,
+    and the paired differences of all arms with intervals. Runs that have finished are not repeated. Settings of the
+    encoder and intensities are those that the descriptions beside the weights (models/model.json) name.
 
     Args:
         arm: name=file to start from, such as pre-trained=run/models/model.pt; given several times for several arms.
@@ -35,8 +33,8 @@ def compare(
         output: folder for everything that is written.
         bundle: name of a fine-tuning bundle for segmentation.
         seeds: number of seeds; each draws labels, patches and initial weights.
-        epochs: of a whole run.
-        early: epochs of a short training, whose learning rate falls to 0 within them.
+        epochs: of a run, such as 50; or of several, such as [5,20,50]: each is a training of its own, whose learning
+            rate falls to 0 within it.
         overrides: ids of the bundle's config with their values, such as --width 8 --label_fraction 0.1.
 
     Returns:
@@ -49,7 +47,7 @@ def compare(
     folder, arms = absolute(output), read_arms(arm)
     own = shared_overrides(arms, bundle_root(bundle) / "configs" / "train.json")
     more = {"dataset_dir": str(absolute(data)), **own, **overrides}
-    result = run_comparison(bundle, arms, folder, range(seeds), (early, epochs), more)
+    result = run_comparison(bundle, arms, folder, range(seeds), epochs, more)
     tables = [f"table    {folder / name}" for name in (TABLE, CASES, DIFFERENCES)]
     pictures = [f"picture  {path}" for path in draw_comparison(result.runs, folder / "figures")]
     return "\n".join([*result.lines(), "", *tables, *pictures])

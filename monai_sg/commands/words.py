@@ -124,7 +124,8 @@ def _add(parser: argparse.ArgumentParser, name: str, item: inspect.Parameter, me
     options |= {"type": _number(int)} if kind.startswith("int") else {}
     options |= {"type": _number(float)} if kind.startswith("float") else {}
     options |= {"type": _mapping} if kind.startswith("Mapping") else {}
-    options |= {"action": "append"} if kind.startswith("Sequence") else {}
+    options |= {"action": "append", "default": []} if kind.startswith("Sequence[str") else {}
+    options |= {"type": _numbers} if kind.startswith("Sequence[int") else {}
     if item.kind is item.KEYWORD_ONLY:
         parser.add_argument(f"--{name}", required=item.default is item.empty, metavar=name.upper(), **options)
     else:
@@ -143,6 +144,14 @@ def _switch(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
     return text.lower() == "true"
+
+
+def _numbers(text: str) -> list[int]:
+    found = _value(text)
+    numbers = found if isinstance(found, list) else [found]
+    if not numbers or not all(type(number) is int for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor a list such as [5,50]")
+    return numbers
 
 
 def _mapping(text: str) -> dict[str, Any]:
