@@ -21,14 +21,12 @@ def compare(
 ) -> str:
     """Fine-tune from weights and from scratch over several seeds, with the same labels, and compare on the test images.
 
-    Beside them stand the best intensity threshold and trees that see a voxel's position, or position and intensity,
-    and the paired differences of all arms with intervals. Runs that have finished are not repeated. Settings of the
-    encoder and intensities are those that the descriptions beside the weights (models/model.json) name.
+    Beside them stand the best threshold, and trees that see a voxel's position, or position and intensity. Finished
+    runs are not repeated. The encoder and intensities are those that the model.json beside the weights name.
 
     Args:
-        arm: name=file to start from, such as pre-trained=run/models/model.pt; given several times for several arms.
-            Several files, one for each seed of a pre-training, are separated by commas; :encoder at the end fills
-            the encoder only.
+        arm: name=file to start from, such as pre-trained=run/models/model.pt; may be given several times. Commas
+            separate files, one for each seed of a pre-training; :encoder at the end fills the encoder only.
         data: folder with images and label maps.
         output: folder for everything that is written.
         bundle: name of a fine-tuning bundle for segmentation.
