@@ -73,7 +73,7 @@ def argument_table(source: Source, configs: Mapping[str, Config]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "_target_" in value:
         return f"by `{value['_target_'].rsplit('.', 1)[-1]}`"
     return f"`{json.dumps(value)}`".replace("|", "\\|")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..transforms.structures import is_among
 from .readers.formats import UnusableImageError
 
 ROUNDING, RELATIVE_ROUNDING = 1e-3, 1e-5
@@ -68,7 +69,9 @@ def check_known(label: Tensor, known_labels: Sequence[int]) -> None:
     held = torch.unique(label).tolist()
     if len(held) == 2 and held[0] == 0:
         value = int(held[1])
-        remedy = f'; if {value} is the object, give --foreground "[{value}]" --known_labels "[0,{value}]"'
+        remedy = (
+            f'; if {value} is the object, give --structures "{{\'object\': [{value}]}}" --known_labels "[0,{value}]"'
+        )
     raise UnusableImageError(
         f"holds the label values {first_values(unseen)}, which are none of {list(known_labels)}; correct the label "
         f"map, or name the values in known_labels{remedy}"
@@ -84,13 +87,6 @@ def _refuse_image(unexpected: Tensor, label: Tensor) -> None:
             f"looks like an image, not a label map: it holds {number} different values, from {float(label.min()):g} to "
             f"{float(label.max()):g}; put the label map in its place"
         )
-
-
-def is_among(label: Tensor, values: Sequence[int]) -> Tensor:
-    """Return where the label has one of the values, compared in its own type, which takes the least memory."""
-    limits = torch.finfo(label.dtype) if label.is_floating_point() else torch.iinfo(label.dtype)
-    held = [value for value in values if limits.min <= value <= limits.max]
-    return torch.isin(label, torch.tensor(held, dtype=label.dtype, device=label.device))
 
 
 def first_values(values: Tensor, number: int = MAX_NAMED) -> list[float]:

@@ -1,4 +1,4 @@
-"""Label maps made ready for training: checked against their image and turned into foreground and background."""
+"""Label maps made ready for training: checked against their image and turned into channels of 0 and 1."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from monai.transforms.transform import MapTransform
 from monai.utils.enums import MetaKeys
 from monai.utils.type_conversion import convert_to_dst_type
 
+from ..transforms.structures import Structures, structure_masks
 from ..utils.errors import UserError
-from .label_values import check_known, first_values, is_among, whole_values
+from .label_values import check_known, first_values, whole_values
 from .readers.formats import UnusableImageError
 from .readers.placement import turn_onto_image
 
@@ -28,7 +29,7 @@ SOURCE, UNORIENTED = "source", "unoriented"
 
 
 class PrepareLabeld(MapTransform):
-    """Turn a label map into uint8: 1 where its value is in ``foreground``, 0 elsewhere.
+    """Turn a label map into one channel of uint8 per structure: 1 where its value belongs to it, 0 elsewhere.
 
     It comes after ``LoadImaged`` and ``EnsureChannelFirstd`` and before all that changes the geometry: image and label
     are ``MetaTensor`` of shape (C, *spatial) and (1, *spatial), and must show the same voxels. Not a number, a fraction
@@ -37,7 +38,7 @@ class PrepareLabeld(MapTransform):
 
     Args:
         keys: keys of the labels.
-        foreground: values that count as the object.
+        structures: name of each structure to the values that belong to it; structures may share values.
         known_labels: all values that may occur; ``None`` for any whole number.
         image_key: key of the image that the labels belong to.
         match_affine: refuse a label that lies elsewhere than its image (`turn_onto_image`); one that only has its axes
@@ -46,7 +47,7 @@ class PrepareLabeld(MapTransform):
         allow_missing_keys: pass data without label, as in inference.
 
     Raises:
-        ValueError: if ``foreground`` is empty or holds values that are not known.
+        ValueError: if there is no structure, or one is without values or has some that are not known.
         UnusableImageError: when called with a label that cannot be used; the message is a reason that reads well after
             the path of the label.
     """
@@ -54,24 +55,30 @@ class PrepareLabeld(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
-        foreground: Sequence[int],
+        structures: Structures,
         known_labels: Sequence[int] | None = None,
         image_key: str = "image",
         match_affine: bool = True,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        if not foreground:
-            raise UserError("foreground is empty; name the label values that count as the object, such as [1].")
-        if known_labels is not None and (unknown := sorted(set(foreground) - set(known_labels))):
-            raise UserError(f"foreground holds {unknown}, which are not among the known_labels {list(known_labels)}.")
-        self.foreground = tuple(foreground)
+        self.structures = {name: list(values) for name, values in structures.items()}
+        if not self.structures or not all(self.structures.values()):
+            raise UserError(
+                f"structures is {self.structures}; name what is to be segmented with its label values, such as "
+                "{'liver': [1]}."
+            )
+        for name, values in self.structures.items():
+            if known_labels is not None and (unknown := sorted(set(values) - set(known_labels))):
+                raise UserError(
+                    f"{name} has the values {unknown}, which are not among the known_labels {known_labels}."
+                )
         self.known_labels = None if known_labels is None else tuple(sorted(known_labels))
         self.image_key = image_key
         self.match_affine = match_affine
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return ``data`` with each label replaced by a uint8 ``MetaTensor`` (1, *spatial) of 0 and 1."""
+        """Return ``data`` with each label replaced by a uint8 ``MetaTensor`` (structures, *spatial) of 0 and 1."""
         result = dict(data)
         for key in self.key_iterator(result):
             label: MetaTensor = result[key]
@@ -88,11 +95,11 @@ class PrepareLabeld(MapTransform):
         values = whole_values(label.as_tensor())
         if self.known_labels is not None:
             check_known(values, self.known_labels)
-        mask = is_among(values, self.foreground)
+        mask = structure_masks(values, self.structures)
         prepared, *_ = convert_to_dst_type(mask, dst=label, dtype=torch.uint8)
         if not mask.any():
             held = first_values(values, MAX_HELD)
-            logger.warning(f"{name}: no voxel of the label has a value of {list(self.foreground)}; it holds {held}.")
+            logger.warning(f"{name}: no voxel of the label has a value of {self.structures}; it holds {held}.")
             prepared.meta = {**prepared.meta, LABEL_VALUES: held}
         return prepared
 

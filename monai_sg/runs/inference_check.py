@@ -19,7 +19,7 @@ def check_inference(weights: str | Path, settings: Mapping[str, Any]) -> None:
 
     Args:
         weights: file that will be loaded.
-        settings: id to value, such as ``spacing`` and ``foreground``.
+        settings: id to value, such as ``spacing`` and ``structures``.
     """
     trained = settings_of(weights)
     differences = [

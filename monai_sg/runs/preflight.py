@@ -110,7 +110,7 @@ class Preflight:
             held = sorted({value for values in self.empty_labels for value in values})
             raise UserError(
                 f"{self.stage} has no foreground in any of its {len(self.images.shapes)} labels, which hold the values "
-                f"{held}; name those to segment in foreground and all that may occur in known_labels."
+                f"{held}; name those to segment in structures and all that may occur in known_labels."
             )
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):

@@ -21,6 +21,7 @@ def check_settings(
     orientation: Any = None,
     labels: Mapping[str, Any] | None = None,
     counts: Mapping[str, Any] | None = None,
+    structures: Any = None,
 ) -> None:
     """Refuse settings of the wrong type or number of axes; each argument but the first maps an id to its value.
 
@@ -31,6 +32,7 @@ def check_settings(
         orientation: the value of ``orientation`` itself, axis codes such as ``RAS``; pictures have none.
         labels: values of label maps; may be empty or ``None``.
         counts: numbers of at least 1.
+        structures: the value of ``structures`` itself, name to label values.
 
     Raises:
         ValueError: a setting does not fit; a sentence for each says its value and what to write.
@@ -40,6 +42,8 @@ def check_settings(
     wanted = [*_of_axes(spatial_dims, sizes or {}, grids or {}), *_of_values(labels or {}, counts or {})]
     if orientation is not None and spatial_dims == 3 and not _is_orientation(orientation):
         wanted.append(("orientation", orientation, "a letter of each of L or R, A or P, I or S, such as RAS"))
+    if structures is not None and not _is_structures(structures):
+        wanted.append(("structures", structures, "names with their label values, such as {'liver': [1, 2]}"))
     if wanted:
         raise UserError(" ".join(f"{name} = {value!r} does not fit: write {text}." for name, value, text in wanted))
 
@@ -76,3 +80,9 @@ def _is_list(value: Any, kind: type, length: int | None = None) -> bool:
 
 def _is_orientation(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 3 and all(len(set(axis) & set(value)) == 1 for axis in AXES)
+
+
+def _is_structures(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping) and bool(value) and all(_is_list(each, Integral) and each for each in value.values())
+    )

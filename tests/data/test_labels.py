@@ -23,7 +23,7 @@ def _tensor(values: torch.Tensor, affine: torch.Tensor = AFFINE) -> MetaTensor:
 
 def _prepare(label: MetaTensor, image: MetaTensor | None = None, **arguments: object) -> MetaTensor:
     data = {"image": _tensor(torch.zeros(label.shape[1:])) if image is None else image, "label": label}
-    transform = PrepareLabeld("label", **{"foreground": [1], "known_labels": [0, 1, 2], **arguments})  # type: ignore[arg-type]
+    transform = PrepareLabeld("label", **{"structures": {"object": [1]}, "known_labels": [0, 1, 2], **arguments})  # type: ignore[arg-type]
     return transform(data)["label"]
 
 
@@ -33,7 +33,7 @@ def _prepare(label: MetaTensor, image: MetaTensor | None = None, **arguments: ob
 def test_foreground_becomes_one(
     foreground: list[int], expected: list[int], values: torch.Tensor, dtype: torch.dtype
 ) -> None:
-    prepared = _prepare(_tensor(values.to(dtype)), foreground=foreground)
+    prepared = _prepare(_tensor(values.to(dtype)), structures={"object": foreground})
     assert prepared.dtype == torch.uint8
     assert prepared.shape == (1, *values.shape)
     assert prepared.flatten().tolist() == expected
@@ -43,7 +43,7 @@ def test_foreground_becomes_one(
 
 def test_other_entries_and_the_given_label_stay(tmp_path: Path) -> None:
     data = {"image": _tensor(VALUES), "label": _tensor(VALUES), "id": "a"}
-    result = PrepareLabeld("label", [1])(data)
+    result = PrepareLabeld("label", {"object": [1]})(data)
     assert result["image"] is data["image"]
     assert result["id"] == "a"
     assert torch.equal(data["label"].as_tensor(), VALUES[None])
@@ -51,9 +51,9 @@ def test_other_entries_and_the_given_label_stay(tmp_path: Path) -> None:
 
 def test_a_missing_label_is_passed_on_if_allowed() -> None:
     data = {"image": _tensor(VALUES)}
-    assert PrepareLabeld("label", [1], allow_missing_keys=True)(data) == data
+    assert PrepareLabeld("label", {"object": [1]}, allow_missing_keys=True)(data) == data
     with pytest.raises(KeyError):
-        PrepareLabeld("label", [1])(data)
+        PrepareLabeld("label", {"object": [1]})(data)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_wrong_values(values: list[float], reason: str) -> None:
 
 def test_any_whole_number_is_known_unless_values_are_named() -> None:
     label = torch.tensor([[0, 300], [-4, 7]])
-    assert _prepare(_tensor(label), foreground=[300], known_labels=None).flatten().tolist() == [0, 1, 0, 0]
+    assert _prepare(_tensor(label), structures={"object": [300]}, known_labels=None).flatten().tolist() == [0, 1, 0, 0]
     with pytest.raises(UnusableImageError, match="not whole"):
         _prepare(_tensor(label + 0.25), known_labels=None)
 
 
 def test_values_that_the_type_cannot_hold_are_not_wrapped() -> None:
     label = torch.tensor([[0, 44]], dtype=torch.uint8)  # 300 - 256
-    assert not _prepare(_tensor(label), foreground=[300, 1], known_labels=None).any()
+    assert not _prepare(_tensor(label), structures={"object": [300, 1]}, known_labels=None).any()
 
 
 @pytest.mark.parametrize("num_channels", [1, 4])
@@ -160,18 +160,20 @@ def test_affines_of_pictures() -> None:
 def test_no_foreground_is_allowed_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     assert not _prepare(_tensor(torch.zeros(2, 2))).any()
-    assert "labels/a.nii.gz: no voxel of the label has a value of [1]; it holds [0]." in caplog.text
-    assert _prepare(_tensor(VALUES), foreground=[7], known_labels=None).meta["label_values"] == [0, 1, 2]
+    assert "labels/a.nii.gz: no voxel of the label has a value of {'object': [1]}; it holds [0]." in caplog.text
+    assert _prepare(_tensor(VALUES), structures={"object": [7]}, known_labels=None).meta["label_values"] == [0, 1, 2]
     assert "label_values" not in _prepare(_tensor(VALUES)).meta
-    PrepareLabeld("label", [1])({"image": _tensor(VALUES), "label": _tensor(torch.zeros(2, 2)), "id": "case 7"})
+    PrepareLabeld("label", {"object": [1]})(
+        {"image": _tensor(VALUES), "label": _tensor(torch.zeros(2, 2)), "id": "case 7"}
+    )
     assert "case 7: no voxel" in caplog.text
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(ValueError, match="foreground is empty"):
-        PrepareLabeld("label", [])
-    with pytest.raises(ValueError, match=r"foreground holds \[3\], which are not among the known_labels \[0, 1\]"):
-        PrepareLabeld("label", [1, 3], [0, 1])
+    with pytest.raises(ValueError, match=r"structures is \{\}; name what"):
+        PrepareLabeld("label", {})
+    with pytest.raises(ValueError, match=r"object has the values \[3\], which are not among the known_labels \[0, 1\]"):
+        PrepareLabeld("label", {"object": [1, 3]}, [0, 1])
 
 
 def test_files_keep_their_geometry_for_later_transforms(tmp_path: Path) -> None:
@@ -183,7 +185,7 @@ def test_files_keep_their_geometry_for_later_transforms(tmp_path: Path) -> None:
         "label": write_nifti(tmp_path / "label.nii.gz", label, affine),
     }
     keys = ["image", "label"]
-    read = [LoadImaged(keys), EnsureChannelFirstd(keys), PrepareLabeld("label", [2], [0, 1, 2])]
+    read = [LoadImaged(keys), EnsureChannelFirstd(keys), PrepareLabeld("label", {"object": [2]}, [0, 1, 2])]
     result = Compose([*read, Orientationd(keys, axcodes="RAS", labels=None)])(data)
     assert torch.nonzero(result["label"]).tolist() == [[0, 11, 8, 2]]
     assert torch.equal(result["label"].affine, result["image"].affine)

@@ -226,7 +226,9 @@ def test_labels_without_foreground_are_known_whenever_they_were_prepared(
 ) -> None:
     keys = ["image", "label"]
     load = [LoadRecordd(keys), EnsureChannelFirstd(keys)]
-    steps = Compose([*load, PrepareLabeld("label", foreground), Orientationd(keys, axcodes="LPS", labels=None)])
+    steps = Compose(
+        [*load, PrepareLabeld("label", {"object": foreground}), Orientationd(keys, axcodes="LPS", labels=None)]
+    )
     label = np.zeros((9, 9, 9), np.uint8)
     label[2:4] = 1
     nibabel.save(nibabel.Nifti1Image(label, np.diag([1.0, 2.0, 3.0, 1.0])), tmp_path / "label.nii")

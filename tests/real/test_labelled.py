@@ -32,7 +32,9 @@ def test_every_pair_is_found_and_fits(
     datalist = LabelledFolder(progress=False).read(real_data / folder)
     assert [len(getattr(datalist, split)) for split in SPLITS] == numbers
     assert datalist.skipped == []
-    read = Compose([LoadImaged(KEYS), EnsureChannelFirstd(KEYS), PrepareLabeld("label", foreground, known_labels)])
+    read = Compose(
+        [LoadImaged(KEYS), EnsureChannelFirstd(KEYS), PrepareLabeld("label", {"object": foreground}, known_labels)]
+    )
     for split in (name for name in SPLITS if getattr(datalist, name)):
         for record in labelled_records(datalist, real_data / folder, split)[:6]:
             data = read(record)

@@ -19,11 +19,13 @@ def describe(folder: Path, **facts: Any) -> None:
 
 
 def test_settings_that_differ_from_the_training_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    describe(tmp_path, preprocessing=TRAINED, foreground=[2])
+    describe(tmp_path, preprocessing=TRAINED, structures={"liver": [2]})
     with caplog.at_level(logging.WARNING):
-        check_inference(tmp_path / "model.pt", {**TRAINED, "spacing": [], "foreground": [1, 2], "roi_size": [8, 8, 8]})
+        check_inference(
+            tmp_path / "model.pt", {**TRAINED, "spacing": [], "structures": {"liver": [1, 2]}, "roi_size": [8, 8, 8]}
+        )
     (sentence,) = caplog.messages
-    assert "other settings: spacing was [1.0, 1.0, 2.0], is []; foreground was [2], is [1, 2]. Results" in sentence
+    assert "other settings: spacing was [1.0, 1.0, 2.0], is []; structures was {'liver': [2]}, is " in sentence
     assert "give the settings that model.json names" in sentence
 
 

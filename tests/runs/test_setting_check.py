@@ -11,7 +11,8 @@ GOOD: dict[str, Any] = {
     "sizes": {"roi_size": [64, 64, 32]},
     "grids": {"spacing": [0.7, -1, 2], "image_size": []},
     "orientation": "LPS",
-    "labels": {"foreground": [1, 255], "known_labels": None},
+    "labels": {"known_labels": None},
+    "structures": {"head": [1, 255], "tail": [2]},
     "counts": {"epochs": 1},
 }
 
@@ -46,9 +47,16 @@ def test_what_a_bundle_takes_passes() -> None:
         ({"orientation": "RA"}, "orientation = 'RA' does not fit: write a letter of each of L or R, A or P, I or S"),
         ({"orientation": "RAL"}, "orientation = 'RAL' does not fit"),
         ({"orientation": "ras"}, "orientation = 'ras' does not fit"),
-        ({"labels": {"foreground": 1}}, "foreground = 1 does not fit: write a list of whole numbers, such as [1]."),
+        ({"labels": {"known_labels": 1}}, "known_labels = 1 does not fit: write a list of whole numbers, such as [1]."),
+        (
+            {"structures": [1]},
+            "structures = [1] does not fit: write names with their label values, such as {'liver': [1, 2]}.",
+        ),
+        ({"structures": {}}, "structures = {} does not fit"),
+        ({"structures": {"liver": 1}}, "structures = {'liver': 1} does not fit"),
+        ({"structures": {"liver": []}}, "structures = {'liver': []} does not fit"),
         ({"labels": {"known_labels": [0, 0.5]}}, "known_labels = [0, 0.5] does not fit"),
-        ({"labels": {"foreground": "1"}}, "foreground = '1' does not fit"),
+        ({"labels": {"known_labels": "1"}}, "known_labels = '1' does not fit"),
         ({"counts": {"epochs": 0}}, "epochs = 0 does not fit: write a whole number of at least 1."),
         ({"counts": {"epochs": 2.5}}, "epochs = 2.5 does not fit"),
     ],

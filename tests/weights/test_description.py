@@ -25,7 +25,7 @@ from monai_sg.weights.load import restored
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    facts = {"method": "a", "foreground": [2], "preprocessing": {"crop_spacing": [0.7, 0.7, 2.5]}}
+    facts = {"method": "a", "structures": {"liver": [2]}, "preprocessing": {"crop_spacing": [0.7, 0.7, 2.5]}}
     return save_network(GenesisUNet(2, width=2), tmp_path / "model.pt", facts)
 
 
@@ -98,7 +98,7 @@ def test_crops_had_the_spacing_that_is_given_or_described(weights: Path) -> None
 
 def test_settings_are_ids_of_configs_and_no_other_facts(weights: Path) -> None:
     built = {"spatial_dims": 2, "in_channels": 1, "width": 2, "batch_statistics": False, "out_channels": 1}
-    assert settings_of(weights) == {**built, "foreground": [2], "crop_spacing": [0.7, 0.7, 2.5]}
+    assert settings_of(weights) == {**built, "structures": {"liver": [2]}, "crop_spacing": [0.7, 0.7, 2.5]}
     assert encoder_settings(weights) == {"spatial_dims": 2, "width": 2, "batch_statistics": False}
     weights.with_suffix(".json").unlink()
     assert settings_of(weights) == encoder_settings(weights) == {}

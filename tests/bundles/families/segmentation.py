@@ -53,7 +53,7 @@ def case(write: Callable[[Path], Path], **more: Any) -> Case:
         wrong=(
             ("train.json", "roi_size", flat),
             ("train.json", "spacing", [2]),
-            ("train.json", "foreground", 1),
+            ("train.json", "structures", [1]),
             ("train.json", "known_labels", 1),
             ("train.json", "batch_size", 0),
             ("inference.json", "image_size", [2]),

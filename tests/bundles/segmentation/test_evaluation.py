@@ -145,7 +145,7 @@ def test_an_empty_label_that_is_found_empty_gives_empty_cells(
 ) -> None:
     output = tmp_path / "run"
     get = run(EVALUATE, empty_labels, output, ckpt_dir=str(silent(finished_liver, tmp_path / "models")))
-    assert "volume-115: no voxel of the label has a value of [1, 2]" in caplog.text
+    assert "volume-115: no voxel of the label has a value of {'liver': [1, 2]}" in caplog.text
     text = (output / "evaluation/cases.csv").read_text()
     assert "\nvolume-115,,,\n" in text
     table = read_table(output / "evaluation/cases.csv")

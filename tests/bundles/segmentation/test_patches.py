@@ -123,7 +123,7 @@ CHANGES = [
     {"image_size": [20, 24, -1]},
     {"intensity_range": [-100, 300]},
     {"intensity_range": "percentile"},
-    {"foreground": [2]},
+    {"structures": {"tumour": [2]}},
 ]
 
 
@@ -156,8 +156,8 @@ def test_one_override_reaches_training_validation_evaluation_and_inference(
         assert torch.equal(cases["training"]["label"], cases["validation"]["label"])
     for kind in changed:
         before, after = usual[kind]["image"], changed[kind]["image"]
-        assert (before.shape == after.shape and torch.equal(before, after)) == ("foreground" in change), kind
-    if "foreground" in change:
+        assert (before.shape == after.shape and torch.equal(before, after)) == ("structures" in change), kind
+    if "structures" in change:
         for kind in ("training", "validation", "evaluation"):
             assert 0 < changed[kind]["label"].sum() < usual[kind]["label"].sum(), kind
     own = changed["evaluation"]["label"]

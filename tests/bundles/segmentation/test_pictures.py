@@ -12,7 +12,12 @@ from PIL import Image
 
 from tests.bundles.families.segmentation import INFERENCE, TRAIN, run
 
-FLAT: dict[str, Any] = {"spatial_dims": 2, "roi_size": [16, 16], "foreground": [255], "known_labels": [0, 255]}
+FLAT: dict[str, Any] = {
+    "spatial_dims": 2,
+    "roi_size": [16, 16],
+    "structures": {"object": [255]},
+    "known_labels": [0, 255],
+}
 
 
 def test_pictures_are_trained_on_and_segmented_without_a_word_about_their_axes(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_images_of_the_same_name_get_a_prediction_each(cubes: Path, finished_liv
 
 
 def test_a_training_without_any_foreground_stops_with_the_values_of_the_labels(cubes: Path, tmp_path: Path) -> None:
-    sentence = refusal(TRAIN, cubes, tmp_path / "run", foreground=[9], known_labels=[])
+    sentence = refusal(TRAIN, cubes, tmp_path / "run", structures={"nothing": [9]}, known_labels=[])
     assert sentence.startswith("train has no foreground in any of its 4 labels, which hold the values [0, 1]; name")
 
 
