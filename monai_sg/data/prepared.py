@@ -17,7 +17,7 @@ from monai.data import Dataset, MetaTensor
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 
-from ..utils.distributed import rank
+from ..utils.distributed import gathered, rank
 from ..utils.errors import UserError
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
@@ -102,10 +102,12 @@ class PreparedDataset(SeededDataset):
     def _usable(self, data: Sequence[Record], num_workers: int, progress: bool) -> list[Record]:
         """Prepare records; return those that can be used and keep the reasons of the others."""
         records = [{**record, "id": record.get("id") or stem_of(Path(images_of(record)[0]))} for record in data]
+        results = self._prepare(records, num_workers, progress)
+        reasons = gathered([result if isinstance(result, str) else "" for result in results])
         usable = []
-        for record, result in zip(records, self._prepare(records, num_workers, progress), strict=True):
-            if isinstance(result, str):
-                self.skipped[record["id"]] = result
+        for record, result, why in zip(records, results, zip(*reasons, strict=True), strict=True):
+            if isinstance(result, str) or any(why):  # what one process cannot read is left out on all
+                self.skipped[record["id"]] = next(filter(None, why))
             else:
                 usable.append(record)
                 self._facts.append(result)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from monai.data import Dataset, DistributedSampler
+from collections.abc import Iterator, Sized
 
-from ..utils.distributed import world_size
-from ..utils.errors import UserError
+from torch.utils.data import Sampler
+
+from ..utils.distributed import rank, world_size
 
 
-class RankShare(DistributedSampler):
-    """MONAI's sampler of a process, in order: each record belongs to one process, and none is repeated.
+class RankShare(Sampler[int]):
+    """The indices of a process, in order: each record belongs to one process, and none is repeated.
+
+    Where there are more processes than records, the others look at a record again, so that all do the same work
+    together; `Overlap` and `CaseTable` count a case once. (MONAI's ``DistributedSampler`` refuses such a number.)
 
     Args:
         dataset: the data set.
-
-    Raises:
-        UserError: there are fewer records than processes, so that one would have nothing to do.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        if len(dataset) < world_size():
-            raise UserError(
-                f"{len(dataset)} images cannot be shared by {world_size()} processes; start at most {len(dataset)} "
-                "processes, or add images to this split of the data list."
-            )
-        super().__init__(dataset, even_divisible=False, shuffle=False)
+    def __init__(self, dataset: Sized) -> None:
+        first = rank() % max(1, len(dataset))
+        self._indices = range(first, len(dataset), world_size())
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)

@@ -11,6 +11,8 @@ from monai.transforms.transform import MapTransform
 from monai.transforms.utils import map_classes_to_indices
 from monai.utils.type_conversion import convert_to_dst_type
 
+from ..utils.errors import UserError
+
 Structures = Mapping[str, Sequence[int]]
 
 GREATEST = 255
@@ -38,19 +40,19 @@ def map_values(structures: Structures) -> list[int]:
         structures: name to label values.
 
     Raises:
-        ValueError: a structure has no value, none of its own, or one that does not fit into 8 bits.
+        UserError: a structure has no value, none of its own, or one that does not fit into 8 bits.
     """
     values = []
     for position, (name, own) in enumerate(structures.items()):
         later = {value for others in list(structures.values())[position + 1 :] for value in others}
         left = [value for value in own if value not in later]
         if not left:
-            raise ValueError(
+            raise UserError(
                 f"The structure {name} {list(own)} has no label value that later ones lack, so that they would hide it "
                 "in a label map; name its values, and put larger structures before those inside them."
             )
         if not 0 < left[0] <= GREATEST:
-            raise ValueError(f"The structure {name} has the label value {left[0]}; write values from 1 to {GREATEST}.")
+            raise UserError(f"The structure {name} has the label value {left[0]}; write values from 1 to {GREATEST}.")
         values.append(left[0])
     return values
 
@@ -112,7 +114,7 @@ class StructureMapd(MapTransform):
         threshold: a voxel belongs to a structure from this probability on.
 
     Raises:
-        ValueError: a structure would be hidden by later ones (`map_values`).
+        UserError: a structure would be hidden by later ones (`map_values`).
     """
 
     def __init__(self, keys: KeysCollection, structures: Structures, threshold: float = 0.5) -> None:

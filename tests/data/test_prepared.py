@@ -15,6 +15,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from monai.transforms import (
     Compose,
     EnsureChannelFirstd,
@@ -31,6 +32,7 @@ from monai_sg.data.images import LoadRecordd
 from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
 from monai_sg.data.readers.formats import UnusableImageError
+from monai_sg.utils.files import read_json, write_json
 
 
 class Counted(MapTransform):
@@ -182,6 +184,7 @@ def test_the_ranks_of_a_run_meet_in_no_barrier(tmp_path: Path, record: Any, monk
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
     monkeypatch.setattr(torch.distributed, "barrier", lambda: pytest.fail("NCCL gives up after 10 minutes"))
+    monkeypatch.setattr("monai_sg.data.prepared.gathered", lambda value: [value, value])
     assert len(dataset(tmp_path, [record("a")])) == 1
 
 
@@ -264,3 +267,38 @@ def test_another_process_finds_what_is_prepared(tmp_path: Path, record: Any) -> 
     for seed in ("1", "2"):
         subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
     assert len(list((tmp_path / "cache" / "prepared").iterdir())) == 1
+
+
+class BrokenDisk:
+    """Prepare an image, but for one that the second process cannot read."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        if self.rank == 1 and data["id"] == "b":
+            raise OSError("the disk of this process is broken")
+        return {**data, "image": torch.zeros(1, 4, 4)}
+
+
+def _of_rank(rank: int, world: int, folder: str) -> None:
+    dist.init_process_group("gloo", rank=rank, world_size=world, init_method=f"file://{folder}/meet")
+    records = []
+    for name in "abc":
+        path = Path(folder, f"{name}.bin")
+        path.touch()
+        records.append({"image": str(path), "id": name})
+    # Each process has a cache of its own, as on the disks of several machines.
+    dataset = PreparedDataset(records, Compose([BrokenDisk(rank)]), cache_dir=f"{folder}/{rank}", progress=False)
+    write_json(f"{folder}/found_{rank}.json", [[record["id"] for record in dataset.data], dataset.skipped])
+    dist.destroy_process_group()
+
+
+@pytest.mark.dist
+def test_what_one_process_cannot_read_is_left_out_on_all(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(_of_rank, (2, str(tmp_path)), nprocs=2)
+    for rank in range(2):
+        ids, skipped = read_json(tmp_path / f"found_{rank}.json")
+        assert ids == ["a", "c"]
+        assert skipped.keys() == {"b"}
+        assert "the disk of this process is broken" in skipped["b"]
