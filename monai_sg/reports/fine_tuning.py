@@ -25,6 +25,8 @@ SELECTED_BY = "dice@0.5"
 def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> list[Path]:
     """Draw predictions of the first seed's networks on test images, and the learning curves of all seeds.
 
+    Of several structures the outline of all together is drawn.
+
     Args:
         runs: per arm its finished runs, one per seed.
         folder: where the figures go.
@@ -39,8 +41,8 @@ def draw_comparison(runs: Mapping[str, Sequence[FineTuning]], folder: Path) -> l
         overlay_montage(
             folder / "overlays.png",
             [image[0].numpy() for image in images],
-            [item["label"][0].numpy() for item in items],
-            {name: [mask[0].numpy() for mask in _predict(run, images)] for name, run in first.items()},
+            [item["label"].amax(0).numpy() for item in items],
+            {name: [mask.amax(0).numpy() for mask in _predict(run, images)] for name, run in first.items()},
             [item["id"] for item in items],
             spacings=[dataset.spacings[index] for index in chosen],
         ),
@@ -56,7 +58,7 @@ def _curves(runs: Sequence[FineTuning]) -> NDArray[np.float64]:
 
 
 def _predict(run: FineTuning, images: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Return masks ``(1, *spatial)`` of images."""
+    """Return masks ``(structures, *spatial)`` of images."""
     get = run.workflow("evaluate").parser.get_parsed_content
     network, inferer, device = get("network"), get("validate::inferer"), torch.device(get("device"))
     with eval_mode(network):

@@ -49,6 +49,11 @@ class Comparison:
         """Return one column of an arm's rows of a length, a value per seed."""
         return [row[column] for row in self.rows if (row["arm"], row["epochs"]) == (arm, epochs)]
 
+    @property
+    def measures(self) -> list[str]:
+        """The measures of the cases; of several structures there are means and each one's, ``dice@0.5_<structure>``."""
+        return list(dict.fromkeys(row["metric"] for row in self.cases))
+
     def add(self, key: Row, table: Path, facts: Row) -> None:
         """Add the run ``key`` (arm, seed, epochs), whose measures stand in a table in long form."""
         with open(table, newline="", encoding="utf-8") as file:
@@ -94,17 +99,23 @@ class Comparison:
         """Write all tables."""
         write_csv(folder / TABLE, self.rows)
         write_csv(folder / CASES, self.cases)
-        write_csv(folder / DIFFERENCES, [row for metric in MEASURES for row in self.differences(metric)])
+        write_csv(folder / DIFFERENCES, [row for metric in self.measures for row in self.differences(metric)])
 
     def lines(self) -> list[str]:
         """Return the means over seeds, and the differences of Dice with what they can show, for reading."""
-        lines = ["mean of the test cases, ± standard deviation over the seeds", ""]
-        lines.append(f"{'':<36}" + "".join(f"{name:>24}" for name in MEASURES))
+        lines = ["mean of the test cases, ± standard deviation over the seeds", "", *self._table(MEASURES)]
+        if of_structures := [name for name in self.measures if name.startswith(f"{DICE}_")]:
+            lines += ["", *self._table(of_structures)]
+        return [*lines, "", *_difference_lines(self.differences(DICE))]
+
+    def _table(self, measures: Sequence[str]) -> list[str]:
+        """Return a line per arm and length with means and spreads of some measures."""
+        lines = [f"{'':<36}" + "".join(f"{name:>24}" for name in measures)]
         for arm, epochs in sorted({(row["arm"], row["epochs"]) for row in self.rows}, key=lambda key: (key[1], key[0])):
             title = f"{arm}, {epochs} epoch{'s' * (epochs > 1)}" if epochs else arm
-            cells = (f"{spread_text(self.values(f'{name}_mean', arm, epochs), 3):>24}" for name in MEASURES)
+            cells = (f"{spread_text(self.values(f'{name}_mean', arm, epochs), 3):>24}" for name in measures)
             lines.append(f"{title:<36}" + "".join(cells))
-        return [*lines, "", *_difference_lines(self.differences(DICE))]
+        return lines
 
 
 def _difference_lines(rows: Sequence[Row]) -> list[str]:

@@ -79,6 +79,24 @@ def test_text_says_what_was_not_detectable(measured: Comparison) -> None:
     assert max(map(len, lines)) <= 120
 
 
+def test_each_structure_has_its_place(measured: Comparison, tmp_path: Path) -> None:
+    measured.cases += [
+        {**row, "metric": "dice@0.5_tail", "value": row["value"] / 2}
+        for row in measured.cases
+        if row["metric"] == "dice@0.5"
+    ]
+    for row in measured.rows:
+        row["dice@0.5_tail_mean"] = row["dice@0.5_mean"] / 2
+    lines = measured.lines()
+    of_tail = lines[next(n for n, line in enumerate(lines) if line.strip() == "dice@0.5_tail") :]
+    assert next(line for line in of_tail if line.startswith("ours, 5 epochs")).split()[-3] == "0.358"
+    halves, wholes = measured.differences("dice@0.5_tail"), measured.differences("dice@0.5")
+    assert [row["mean"] for row in halves] == pytest.approx([row["mean"] / 2 for row in wholes])
+    measured.write(tmp_path)
+    with open(tmp_path / "differences.csv", newline="") as file:
+        assert {row["metric"] for row in csv.DictReader(file)} == {*MEASURES, "dice@0.5_tail"}
+
+
 def test_tables_are_written(measured: Comparison, tmp_path: Path) -> None:
     measured.write(tmp_path)
     with open(tmp_path / "differences.csv", newline="") as file:
