@@ -129,7 +129,7 @@ def _fill(fresh: Path, root: Path, files: list[Path]) -> list[str]:
         if file.parts[0] in {"configs", "docs"} and file.suffix in TEXTS:
             text = (root / file).read_bytes().decode()
             if (overlay := file.with_name(f"{PACKED}{file.name}")) in replaced:
-                text = json_text(self_contained(json.loads(text), read_json(root / overlay)))
+                text = json_text(self_contained(json.loads(text), _overlay(root / overlay, settings)))
             if file.suffix == ".json" and file != METADATA:
                 text = with_settings(text, settings)
             names |= {name: str(file) for name in _NAME.findall(text) if name not in names}
@@ -145,6 +145,13 @@ def _fill(fresh: Path, root: Path, files: list[Path]) -> list[str]:
     (fresh / "scripts").mkdir(exist_ok=True)
     (fresh / "scripts" / "__init__.py").touch()
     return modules
+
+
+def _overlay(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what takes the place of ids; MONAI has no window per image like ours, so those weights keep ours."""
+    content: dict[str, Any] = read_json(path)
+    kept = "scale_intensity" if isinstance(settings.get("intensity_range"), str) else None
+    return {name: value for name, value in content.items() if name != kept}
 
 
 def with_settings(text: str, settings: Mapping[str, Any]) -> str:

@@ -73,6 +73,15 @@ def test_configs_get_the_settings_of_the_weights(own: Path, tmp_path: Path) -> N
     assert with_settings('{"a":  1}', {"b": 2}) == '{"a":  1}'
 
 
+def test_a_window_per_image_stays_ours(own: Path, tmp_path: Path) -> None:
+    for window, kept in (([0, 400], False), ("percentile", True)):
+        save_network(GenesisUNet(3, width=4), own / "models/model.pt", {"preprocessing": {"intensity_range": window}})
+        pack(str(own), output=str(tmp_path / str(kept)))
+        packed = read_json(tmp_path / str(kept) / "own/configs/inference.json")
+        assert packed["intensity_range"] == window
+        assert ("WindowIntensityd" in str(packed["scale_intensity"])) == kept
+
+
 @pytest.mark.parametrize(
     ("place", "refused"),
     [("docs/a.md", "outside"), ("docs", "outside"), ("models", "outside"), ("docs/b", "inside"), ("docs/c.md", "gone")],
