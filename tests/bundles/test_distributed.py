@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
-from torch.multiprocessing import spawn
 
 from monai_sg.handlers.history import read_history
 from monai_sg.utils.files import read_json, write_json
 from tests.bundles.cases import case, overrides
 from tests.bundles.folders import NAMES, config, content, parser, workflow
 from tests.bundles.test_runs import without
+from tests.ranks import run_ranks
 
 RANKS = 2
 Of = Callable[[str], Path]
@@ -93,7 +93,7 @@ def ran(
         datalist["training"] = [each for each in datalist["training"] if each["patient"] != moved["patient"]]
         write_json(output / "datalist.json", datalist)
     ports = free_ports(len(case(bundle).ranks))
-    spawn(run_rank, (bundle, ports, cohort_of(bundle), output, facts), nprocs=RANKS)
+    run_ranks(run_rank, bundle, ports, cohort_of(bundle), output, facts, ranks=RANKS)
     return bundle, output, facts
 
 

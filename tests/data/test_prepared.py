@@ -33,6 +33,7 @@ from monai_sg.data.labels import PrepareLabeld
 from monai_sg.data.prepared import NamedDataset, PreparedDataset
 from monai_sg.data.readers.formats import UnusableImageError
 from monai_sg.utils.files import read_json, write_json
+from tests.ranks import run_ranks
 
 
 class Counted(MapTransform):
@@ -296,7 +297,7 @@ def _of_rank(rank: int, world: int, folder: str) -> None:
 
 @pytest.mark.dist
 def test_what_one_process_cannot_read_is_left_out_on_all(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_of_rank, (2, str(tmp_path)), nprocs=2)
+    run_ranks(_of_rank, 2, str(tmp_path))
     for rank in range(2):
         ids, skipped = read_json(tmp_path / f"found_{rank}.json")
         assert ids == ["a", "c"]

@@ -16,6 +16,7 @@ from monai_sg.handlers.recalibration import Recalibration
 from monai_sg.methods.base import Batch, Params, PretrainingMethod
 from monai_sg.networks.batch_statistics import BatchStatisticsNorm
 from monai_sg.networks.genesis_unet import GenesisUNet
+from tests.ranks import run_ranks
 
 
 class Shifted(RandomizableTransform):
@@ -181,7 +182,7 @@ def _of_rank(rank: int, world: int, path: str) -> None:
 
 @pytest.mark.dist
 def test_ranks_share_the_batches_and_end_like_one_process(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(_of_rank, (2, str(tmp_path)), nprocs=2)
+    run_ranks(_of_rank, 2, str(tmp_path))
     _of_rank(0, 1, str(tmp_path))
     one, first, second = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1_0", "2_0", "2_1"))
     for name, value in one.items():

@@ -21,6 +21,7 @@ from monai_sg.metrics.overlap import (
     overlap_measures,
     soft_dice_loss,
 )
+from tests.ranks import run_ranks
 
 
 def reference(probability: np.ndarray, label: np.ndarray) -> dict[str, float]:
@@ -157,6 +158,6 @@ def _of_rank(rank: int, world: int, path: str, cases: list[dict[str, Any]]) -> N
 @pytest.mark.dist
 def test_ranks_give_what_one_process_gives(tmp_path: Path) -> None:
     cases = [ONE, TWO, case("three", [0.7, 0.2, 0.96], [1, 1, 0])]
-    torch.multiprocessing.spawn(_of_rank, (2, str(tmp_path), cases), nprocs=2)
+    run_ranks(_of_rank, 2, str(tmp_path), cases)
     for rank in range(2):
         assert json.loads((tmp_path / f"rank_{rank}.json").read_text()) == computed(Overlap(), cases)

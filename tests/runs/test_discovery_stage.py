@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from torch.multiprocessing import spawn
 
 from monai_sg.data.cache.volume_cache import VolumeCache
 from monai_sg.data.records import Datalist, PatternTable
@@ -22,6 +21,7 @@ from monai_sg.runs.discovery_stage import DiscoveryStage
 from monai_sg.runs.embedding_stage import EmbeddingStage
 from monai_sg.runs.record import RunRecord
 from monai_sg.utils.files import read_json
+from tests.ranks import run_ranks
 
 MakeCache = Callable[..., VolumeCache]
 MakeDatalist = Callable[..., Datalist]
@@ -159,7 +159,7 @@ def test_two_ranks_write_the_bytes_of_one_process(
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    spawn(run_rank, (port, cache, datalist, tmp_path / "two"), nprocs=2)
+    run_ranks(run_rank, port, cache, datalist, tmp_path / "two")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     names = [folder / "features.npz" for folder in (tmp_path / "one", tmp_path / "two")]
     assert names[0].read_bytes() == names[1].read_bytes()
