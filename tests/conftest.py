@@ -14,6 +14,9 @@ import torch
 def pytest_addoption(parser: pytest.Parser) -> None:
     # Write it with "=": pytest takes a lone DIR, which exists, for a folder of tests before it has read this file.
     parser.addoption("--real-data", metavar="DIR", help="--real-data=DIR: folder of public image sets, for tests/real")
+    parser.addoption(
+        "--fuzz", type=int, metavar="N", help="--fuzz=N: inputs per test of tests/fuzz, drawn anew each time"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

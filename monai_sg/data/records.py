@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.errors import AbsentError, UserError
-from ..utils.files import read_json, write_json
+from ..utils.files import read_object, write_json
 
 SPLITS = ("training", "validation", "test")
 
@@ -47,11 +47,14 @@ class Datalist:
     @classmethod
     def load(cls, path: str | Path) -> Datalist:
         """Read a list; raises ``ValueError`` on what `check` refuses and on unknown keys."""
-        content = read_json(path)
+        content = read_object(path)
         known = [each.name for each in fields(cls)]
         unknown = sorted(set(content) - set(known))
         if unknown:
             raise UserError(f"{path} holds the keys {unknown}; a data list has {known}.")
+        for name in (*SPLITS, "skipped", "classes"):
+            if not isinstance(content.get(name, []), list):
+                raise UserError(f"{path} holds {str(content[name])[:40]!r} under {name}; write a list.")
         datalist = cls(**content)
         datalist.check(path)
         return datalist
@@ -197,11 +200,15 @@ class PatternTable:
                 f"{path} does not exist. Patterns are discovered first: run `discover.json` of this bundle with the "
                 "same output_dir, or let `monai-sg pretrain --data DIR --output DIR` run the whole chain."
             )
-        content = read_json(path)
+        content = read_object(path)
         if content.get("version") != cls.version:
             raise UserError(f"{path} has version {content.get('version')}, this package reads {cls.version}.")
-        if num_classes is not None:
-            content["classes"] = content["classes"][:num_classes]
-            for split in SPLITS:
-                content[split] = [row for row in content[split] if row["label"] < num_classes]
-        return cls(**content)
+        try:
+            table = cls(**content)
+            if num_classes is not None:
+                table.classes = table.classes[:num_classes]
+                for split in SPLITS:
+                    setattr(table, split, [row for row in getattr(table, split) if row["label"] < num_classes])
+        except (TypeError, KeyError) as error:
+            raise UserError(f"{path} is no table of patterns ({error}); delete it and discover them again.") from error
+        return table

@@ -119,7 +119,17 @@ class Resume:
                 f"The run began with {state['processes']} processes and goes on with {world_size()}; its result is not "
                 "that of a run with either."
             )
-        logger.info(f"Resumes after epoch {engine.state.epoch} of {engine.state.max_epochs} from {self.path}.")
+        done, wanted = engine.state.epoch, engine.state.max_epochs
+        if done >= wanted:
+            logger.warning(
+                f"{done} epochs were trained before, so nothing is left to train for epochs = {wanted}; the weights "
+                "are those of the best of them."
+            )
+            return
+        logger.info(
+            f"Resumes after epoch {done} of {wanted} from {self.path}; an epoch that is better than those before "
+            "overwrites the weights."
+        )
 
     def save(self, engine: Engine) -> None:
         """Write the state of the epoch that has just ended, unless the last one is younger than ``interval``."""

@@ -47,12 +47,14 @@ def overlap_measures(counts: torch.Tensor) -> dict[str, float]:
 
     ``iou_fg@0.5`` is :math:`TP / (TP + FP + FN)` at the threshold 0.5; ``dice@0.5`` is :math:`2 TP / (2 TP + FP + FN)`;
     ``mean_iou_bg_multithr`` is the mean over the thresholds 0.50, 0.55 ... 0.95 of the mean IoU of foreground and
-    background, the one that Models Genesis and Semantic Genesis report as IoU. A measure that is 0 / 0, such as the
-    foreground's where neither label nor prediction has any, is NaN.
+    background, the one that Models Genesis and Semantic Genesis report as IoU. Where the label has no foreground there
+    is nothing to overlap with, so all three are NaN, whatever was predicted.
 
     Args:
         counts: ``(2, 11)``.
     """
+    if not counts[1].any():
+        return dict.fromkeys(MEASURES, math.nan)
     above = counts.double().flip(-1).cumsum(-1).flip(-1)[:, 1:]
     total = counts.double().sum(-1, keepdim=True)
     (false_positive, true_positive), (true_negative, false_negative) = above, total - above

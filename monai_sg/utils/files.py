@@ -73,8 +73,39 @@ def read_json(path: str | Path) -> Any:
     """Read JSON; a file that is not JSON raises ``ValueError`` naming it."""
     try:
         return json.loads(Path(path).read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number of thousands of figures, or too deep
         raise UserError(f"{path} is not a JSON file ({error}); delete it and make it again.") from error
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object; one that holds something else raises ``ValueError`` naming it."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds {str(content)[:40]!r}, not a JSON object; delete it and make it again.")
+    return content
+
+
+def read_csv(path: str | Path, skipinitialspace: bool = False) -> list[dict[str, str]]:
+    """Read a table with a line of column names, by column and row.
+
+    Args:
+        path: a CSV file in UTF-8; spreadsheets call it "CSV UTF-8".
+        skipinitialspace: leave out spaces after commas.
+
+    Raises:
+        UserError: it is no such text, or a line has fewer or more cells than there are columns.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=skipinitialspace))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is no table of text ({error}); save it as CSV in UTF-8, with commas.") from error
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            more = "more" if None in row else "fewer"
+            columns = len(row) - (None in row)
+            raise UserError(f"{path}, row {number}, has {more} cells than the {columns} columns; write one for each.")
+    return rows
 
 
 def sha256_of(path: str | Path) -> str:

@@ -20,6 +20,11 @@ logger = logging.getLogger(__name__)
 # Training checkpoints keep losses as NumPy numbers, whose module older files call by its former name.
 _scalar: Any = np.float64(0).__reduce__()[0]
 NUMPY_NUMBERS: list[Any] = [_scalar, (_scalar, "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Float64DType]
+HEAD, ZIP = 64, b"PK\x03\x04"
+CONTENTS = (
+    (b"<", "it is a web page or XML (was a download refused?)"),
+    (b"version https://git-lfs", "it is a pointer of Git LFS; fetch it with 'git lfs pull'"),
+)
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
@@ -41,8 +46,9 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         with torch.serialization.safe_globals(NUMPY_NUMBERS):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{path} is not a file of plain weights: {_why_not(error)}; nothing was loaded.") from error
+    except Exception as error:  # a damaged file ends in many kinds of them
+        reason = _why_not(error, Path(path))
+        raise UserError(f"{path} is not a file of plain weights: {reason}; nothing was loaded.") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
@@ -78,8 +84,15 @@ def check_values(weights: Mapping[str, torch.Tensor], source: str) -> None:
         logger.warning(f"{len(zero)} of {len(asked)} weights in {source} are all zero: {', '.join(zero[:5])}.")
 
 
-def _why_not(error: Exception) -> str:
+def _why_not(error: Exception, path: Path) -> str:
     """Return why `torch.load` refuses a file, without its advice to load it all the same."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+    for beginning, what in CONTENTS:
+        if head.lstrip().lower().startswith(beginning):
+            return what
+    if head.startswith(ZIP) and "central directory" in str(error):
+        return "it is incomplete, its end is missing; copy or download it again"
     if isinstance(error, pickle.UnpicklingError):
         found = re.search(r"GLOBAL (\S+)", str(error))
         return f"it holds Python objects ({found[1]})" if found else "torch.save did not write it"

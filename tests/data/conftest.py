@@ -59,7 +59,7 @@ WriteSeries = Callable[..., str]
 def write_series() -> WriteSeries:
     """Write a RAS volume in HU as an axial series; returns its SeriesInstanceUID.
 
-    ``positions`` are mm along z, one per slice; ``affine`` (RAS, spacing 2, 3, 4) places an oblique series instead.
+    ``positions`` are mm along z, one per slice; ``affine`` (RAS) places an oblique series instead.
     Files are named so that their order is not the order of the slices.
     """
 
@@ -83,7 +83,9 @@ def write_series() -> WriteSeries:
                 lps = np.diag([-1, -1, 1, 1]) @ affine
                 corner = lps @ [array.shape[0] - 1, array.shape[1] - 1, index, 1]
                 header.ImagePositionPatient = [round(float(number), 9) for number in corner[:3]]
-                directions = -lps[:3, :2] / [2, 3]
+                lengths = np.linalg.norm(lps[:3, :2], axis=0)
+                header.PixelSpacing = lengths[::-1].tolist()
+                directions = -lps[:3, :2] / lengths
                 header.ImageOrientationPatient = [round(float(number), 9) for number in directions.T.ravel()]
             header.SeriesInstanceUID, header.PatientID, header.Modality = series, patient, "CT"
             for name, value in tags.items():

@@ -65,8 +65,10 @@ def test_counts_by_hand() -> None:
 def test_perfect_and_empty_answers() -> None:
     label = torch.tensor([0.0, 1.0, 1.0])
     assert overlap_measures(overlap_counts(label, label)) == dict.fromkeys(MEASURES, 1.0)
-    nothing = overlap_measures(overlap_counts(torch.zeros(3), torch.zeros(3)))
-    assert all(math.isnan(value) for value in nothing.values())
+    for predicted in (torch.zeros(3), torch.tensor([0.0, 0.9, 1.0])):
+        nothing = overlap_measures(overlap_counts(predicted, torch.zeros(3)))
+        assert set(nothing) == set(MEASURES)
+        assert all(math.isnan(value) for value in nothing.values())
     missed = overlap_measures(overlap_counts(torch.zeros(3), label))
     assert missed["dice@0.5"] == 0
     assert missed["mean_iou_bg_multithr"] == pytest.approx(1 / 6)
@@ -98,6 +100,7 @@ def case(name: str, probability: list[Any], label: list[Any]) -> dict[str, Any]:
 
 ONE, TWO = case("one", [0.9, 0.1], [1, 0]), case("two", [0.9, 0.9, 0.9, 0.9], [1, 0, 0, 0])
 EMPTY = case("empty", [0.0, 0.0], [0, 0])
+FALSE = case("false", [0.9, 0.0], [0, 0])
 
 
 def computed(metric: Overlap, *batches: list[dict[str, Any]]) -> dict[str, float]:
@@ -114,6 +117,12 @@ def test_one_metric_gives_all_measures_per_case_and_pooled() -> None:
     assert found["iou_fg@0.5"] == pytest.approx((1 + 1 / 4) / 2)
     assert found["iou_fg@0.5_pooled"] == pytest.approx(2 / 5)
     assert found["loss"] == pytest.approx(((1 - 2.8 / 3) + (1 - 2.8 / 5.6) + 0) / 3)
+
+
+def test_what_is_found_where_there_is_nothing_counts_in_the_pooled_measures_only() -> None:
+    found = computed(Overlap(), [ONE, FALSE])
+    assert found["dice@0.5"] == 1
+    assert found["dice@0.5_pooled"] == pytest.approx(2 / 3)
 
 
 def test_several_structures_have_their_own_values_and_the_mean_of_those_that_are_defined() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...utils.errors import AbsentError, UserError
-from ...utils.files import write_csv
+from ...utils.files import read_csv, write_csv
 from ..cache.volume_cache import VolumeCache
 from ..records import Datalist, PatternTable
 from .box import Box, Extent
@@ -110,11 +109,9 @@ def _from_patterns(path: Path, cache: VolumeCache) -> LabelledBoxes:
 
 
 def _from_csv(path: Path, cache: VolumeCache, datalist: Datalist) -> LabelledBoxes:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
-        axes = _box_columns(path, reader.fieldnames, len(cache.shapes[0]))
-        rows = [{name: (row[name] or "").strip() for name in reader.fieldnames} for row in reader]
+    table = read_csv(path, skipinitialspace=True)
+    rows = [{name.strip().lower(): value.strip() for name, value in row.items()} for row in table]
+    axes = _box_columns(path, list(rows[0]) if rows else [], len(cache.shapes[0]))
     known, readable = {record["id"] for record in datalist.records}, set(cache.ids)
     names = _class_names(row["label"] for row in rows)
     items: list[Box] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ...utils.errors import UserError
-from ...utils.files import read_json, write_json
+from ...utils.files import read_object, write_json
 from ..readers.files import companions
 from ..readers.formats import SPACING_FILE
 from ..readers.stacks import is_pattern, slices_of
 from ..records import images_of
+
+logger = logging.getLogger(__name__)
 
 VERSION = 6
 LABEL_VERSION = 2
@@ -94,12 +97,16 @@ class CacheIndex(Generic[Entry]):
 
     @classmethod
     def load(cls, path: Path, kind: type[Entry], version: int) -> CacheIndex[Entry]:
-        """Read the index; an absent one, or one of another version, is empty."""
-        content = read_json(path) if path.is_file() else {}
-        if content.get("version") != version:
+        """Read the index; an absent one, a damaged one, or one of another version, is empty."""
+        try:
+            content = read_object(path) if path.is_file() else {}
+            if content.get("version") != version:
+                return cls(path, kind, version)
+            entries = {key: kind(**_with_tuples(kind, values)) for key, values in content["entries"].items()}
+            return cls(path, kind, version, entries, dict(content["refused"]), dict(content["fingerprints"]))
+        except (UserError, TypeError, KeyError, AttributeError, ValueError) as error:
+            logger.warning(f"{path} is damaged ({error}); what it lists is made again.")
             return cls(path, kind, version)
-        entries = {key: kind(**_with_tuples(kind, values)) for key, values in content["entries"].items()}
-        return cls(path, kind, version, entries, content["refused"], content["fingerprints"])
 
     def save(self) -> None:
         """Write the index atomically, keys sorted."""

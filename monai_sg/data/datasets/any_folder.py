@@ -20,6 +20,7 @@ from .walking import Skipped, files_below
 logger = logging.getLogger(__name__)
 
 EMISSION = {"PT", "NM", "ST"}
+MAX_ODD = 10
 EMISSION_WORDS = {"pet", "suv", "suvbw", "spect"}
 
 
@@ -145,6 +146,8 @@ def find_images(
             f"None of the {len(paths)} files in {dataset_dir} can be used as {_wanted(spatial_dims, pictures)} "
             f"{reasons or 'No file has a known format'}. Known formats: {', '.join(SUFFIXES)} and DICOM."
         )
+    for item in [item for item in found if item.oddity][:MAX_ODD]:
+        logger.warning(f"{item.path}: {item.oddity}.")
     if bare := without_spacing(dataset_dir, found):
         logger.warning(
             f"No spacing is known for {len(bare)} of {len(found)} volumes, such as {bare[0].path}: 1 mm is taken. "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ...utils.errors import AbsentError, UserError
+from ...utils.files import read_csv
 from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
 from .pairs import log_skipped
@@ -145,18 +145,15 @@ def _read_tables(folder: Path) -> Tables:
 def _films(table: Path) -> dict[str, Film]:
     """Read the table of the NIH."""
     films = {}
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                name, findings, patient = row["Image Index"], row["Finding Labels"], row["Patient ID"]
-            except KeyError as error:
-                raise UserError(f"{table} has no column {error}; download it from the NIH again, unchanged.") from error
-            named = {part.strip() for part in findings.split("|")} - {NO_FINDING}
-            if unknown := sorted(named - set(FINDINGS)):
-                raise UserError(
-                    f"{table}, line {number}, has the finding {unknown[0]!r}; known are {', '.join(FINDINGS)}."
-                )
-            films[Path(name).stem] = Film([int(one in named) for one in FINDINGS], patient.strip().zfill(8))
+    for number, row in enumerate(read_csv(table), start=2):
+        try:
+            name, findings, patient = row["Image Index"], row["Finding Labels"], row["Patient ID"]
+        except KeyError as error:
+            raise UserError(f"{table} has no column {error}; download it from the NIH again, unchanged.") from error
+        named = {part.strip() for part in findings.split("|")} - {NO_FINDING}
+        if unknown := sorted(named - set(FINDINGS)):
+            raise UserError(f"{table}, line {number}, has the finding {unknown[0]!r}; known are {', '.join(FINDINGS)}.")
+        films[Path(name).stem] = Film([int(one in named) for one in FINDINGS], patient.strip().zfill(8))
     return films
 
 
@@ -166,7 +163,11 @@ def _lines(path: Path, split: str) -> Iterator[list[str]]:
         raise AbsentError(
             f"{path} is not there, which lists the {split} films; download it from the NIH, or give a datalist."
         )
-    for line in path.read_text("utf-8-sig").splitlines():
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8; download it from the NIH again, unchanged.") from error
+    for line in text.splitlines():
         if words := line.split():
             yield words
 

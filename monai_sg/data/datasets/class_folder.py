@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ...utils.errors import UserError
+from ...utils.files import read_csv
 from ..readers.formats import SUFFIXES, stem_of, suffix_of
 from ..records import SPLITS, Datalist, Record
 from ..splits import split_by_patient
@@ -69,7 +69,7 @@ class ClassFolder:
             UserError: the table lacks a column or holds another value than it may, or nothing can be used.
             ValueError: the split cuts a patient.
         """
-        rows = _rows(folder / TABLE)
+        rows = read_csv(folder / TABLE)
         columns, classes = self._columns(folder / TABLE, rows)
         paths, skipped = _match(folder, rows)
         used = [(row, path) for row, path in zip(rows, paths, strict=True) if path is not None]
@@ -102,11 +102,6 @@ class ClassFolder:
         if len(named) < 2 and not self.classes:
             raise UserError(f"{table} has the one class {named[0]!r}; two or more are needed.")
         return [], self.classes or named
-
-
-def _rows(table: Path) -> list[Row]:
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
 
 
 def _match(folder: Path, rows: Sequence[Row]) -> tuple[list[PurePosixPath | None], Skipped]:

@@ -149,6 +149,8 @@ def _reason(dataset_dir: Path, pair: Pair, accept_unoriented: bool) -> dict[str,
     path = pair.image
     try:
         image = check_image(open_file(dataset_dir / pair.image), accept_unoriented)
+        if image.oddity:
+            logger.warning(f"{pair.image}: {image.oddity}.")
         path = pair.label
         label = open_file(dataset_dir / pair.label, is_label=True)
         if label.channels > 1:

@@ -82,7 +82,7 @@ def _by_name(paths: Sequence[str], ids: Sequence[str]) -> list[str]:
 def _cases(paths: Sequence[str]) -> list[Key]:
     """Return what is left of each path once channel, date, session and view are taken away."""
     plain = [PurePosixPath(composed(path)) for path in paths]
-    bases = _without_channels([str(path.with_name(stem_of(path))) for path in plain])
+    bases = _without_channels([str(path.with_name(stem_of(path))) if path.name else str(path) for path in plain])
     return [_case(PurePosixPath(base)) for base in bases]
 
 
@@ -102,7 +102,7 @@ def _without_channels(names: Sequence[str]) -> list[str]:
 def _case(path: PurePosixPath) -> Key:
     if subject := SUBJECT.search(str(path)):
         return (subject[0].casefold(),)
-    parts = [_stripped(part) for part in path.parts]
+    parts = [_stripped(part) for part in path.parts or ("",)]
     return (*(part for part in parts[:-1] if part), parts[-1])
 
 

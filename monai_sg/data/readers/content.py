@@ -25,6 +25,20 @@ KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"ObjectType", "a MetaImage", ".mha"),
     (b"NDims", "a MetaImage", ".mha"),
 )
+PACKED: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\xfd7zXZ", "packed by xz"),
+    (b"BZh", "packed by bzip2"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+)
+OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF", "a PDF"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"MATLAB", "a MATLAB file"),
+    (b"CDF", "a netCDF file"),
+)
 
 
 def head_of(path: Path) -> bytes:
@@ -70,6 +84,10 @@ def why_no_image(head: bytes) -> str | None:
         return "is a pointer of git-annex, not the image itself; fetch it with 'git annex get'"
     if text.startswith((b"<!doctype html", b"<html", b"<?xml")):
         return "is a web page or XML, not an image; was a download refused?"
+    if packed := next((words for magic, words in PACKED if head.startswith(magic)), ""):
+        return f"is {packed} by its content; unpack it first"
+    if other := next((words for magic, words in OTHERS if head.startswith(magic)), ""):
+        return f"is {other} by its content, which is not read; convert it to NIfTI"
     if not any(head) and len(head) == HEAD:
         return "holds only zeros where its header should be; copy or download it again"
     return None

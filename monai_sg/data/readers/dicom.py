@@ -18,12 +18,13 @@ from .formats import DICOM, UnusableImageError, first_line
 from .opened import OpenImage, opened
 
 FILMS = {"CR", "DX", "MG", "PX", "RG", "IO"}
+GREY = ("MONOCHROME1", "MONOCHROME2", "")
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 MAX_REMEMBERED = 1 << 18  # about a thousand scans; 0.7 kB each
 TAGS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "PatientID", "ImageType", "NumberOfFrames",
     "SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "PixelSpacing", "ImagerPixelSpacing", "ImagePositionPatient",
-    "ImageOrientationPatient",
+    "ImageOrientationPatient", "BitsStored", "PixelRepresentation", "PhotometricInterpretation",
 ]  # fmt: skip
 
 
@@ -81,11 +82,13 @@ def read_slice(path: Path) -> Slice:
 
 @lru_cache(MAX_REMEMBERED)  # the scan, the need of disk and the volume itself ask for the same headers
 def _read_slice(file: str, size: int, mtime_ns: int) -> Slice:
-    header = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(TAGS))
+    with open(file, "rb") as stream:
+        header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(TAGS))
+        there = size - stream.tell()
     found = _slice_from(file, header)
-    expected = found.shape[0] * found.shape[1] * int(header.get("BitsAllocated", 16) or 16) // 8
-    if header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian) in PLAIN and size < expected:
-        raise UnusableImageError(f"is cut short: {size} bytes for {expected} bytes of pixels")
+    expected = found.shape[0] * found.shape[1] * int(header.BitsAllocated) // 8
+    if header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian) in PLAIN and there < expected:
+        raise UnusableImageError(f"is cut short: {there} bytes for {expected} bytes of pixels")
     return found
 
 
@@ -106,9 +109,12 @@ def _slice_from(file: str, header: pydicom.Dataset) -> Slice:
         raise UnusableImageError(f"is a multi-frame DICOM file ({frames} frames); convert it to NIfTI with dcm2niix")
     if int(header.get("SamplesPerPixel", 1) or 1) > 1:
         raise UnusableImageError("is a DICOM image in colour, not grey values")
+    _check_bits(header)
     if "LOCALIZER" in [str(value).upper() for value in header.get("ImageType", []) or []]:
         raise UnusableImageError("is a localiser (scout view)")
-    spacing = _numbers(header, "PixelSpacing") or _numbers(header, "ImagerPixelSpacing")
+    spacing = _numbers(header, "PixelSpacing")
+    if modality in FILMS and not spacing:  # of a slice it would be the distance on the detector, not in the body
+        spacing = _numbers(header, "ImagerPixelSpacing")
     return Slice(
         file=file,
         series=intern(str(header.get("SeriesInstanceUID", "") or "")),
@@ -121,6 +127,18 @@ def _slice_from(file: str, header: pydicom.Dataset) -> Slice:
         orientation=_shared(_numbers(header, "ImageOrientationPatient")),
         syntax=intern(UID(str(syntax)).name if syntax else "not named"),
     )
+
+
+def _check_bits(header: pydicom.Dataset) -> None:
+    """Refuse pixels of a layout that cannot be; GDCM ends the process at some of them."""
+    allocated = int(header.get("BitsAllocated") or 0)
+    stored = int(header.get("BitsStored") or allocated)
+    if allocated not in (8, 16, 32) or not 0 < stored <= allocated:
+        raise UnusableImageError(f"has pixels that cannot be: BitsAllocated {allocated}, BitsStored {stored}")
+    if header.get("PixelRepresentation", 0) not in (0, 1):
+        raise UnusableImageError(f"has pixels that cannot be: PixelRepresentation {header.PixelRepresentation}")
+    if (kind := header.get("PhotometricInterpretation", "MONOCHROME2")) not in GREY:
+        raise UnusableImageError(f"is not in grey values (PhotometricInterpretation {kind})")
 
 
 @lru_cache(1 << 12)  # the slices of a series hold one object, not one each

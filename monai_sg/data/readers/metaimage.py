@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -14,6 +15,7 @@ from .opened import OpenImage, opened
 from .raw_data import RawData, itk_load
 
 MAX_HEADER = 1 << 16
+MAX_FILES = 1 << 16
 TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -28,7 +30,9 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
-MM_OF_UNIT = {"": 1.0, "?": 1.0, "mm": 1.0, "um": 0.001, "cm": 10.0, "m": 1000.0}
+MM_OF_UNIT = {"": 1.0, "?": 1.0, "mm": 1.0, "um": 0.001, "\u00b5m": 0.001, "cm": 10.0, "m": 1000.0}
+UNIT_LENGTH = 0.01
+"""By how much the length of a direction may differ from 1."""
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -63,24 +67,20 @@ def data_files(path: Path) -> list[Path]:
             file.seek(end)
             return [path.parent / line.decode("utf-8", "replace").strip() for line in file if line.strip()]
     if "%" in name:
-        return _numbered(path, name, int(_last(fields["dimsize"])))
+        return _numbered(path, name, _whole(fields, "DimSize")[-1])
     return [path.parent / name]
 
 
-def _last(numbers: str) -> str:
-    return numbers.split()[-1]
-
-
 def _numbered(path: Path, text: str, number: int) -> list[Path]:
-    """Return the files of ``slice%03d.raw 1 40 1``."""
+    """Return the files of ``slice%03d.raw 1 40 1``; without numbers they count from 1, a file a slice."""
     pattern, *rest = text.split()
-    first, last, step = [int(value) for value in [*rest, "1", str(number), "1"][:3]] if not rest else _range(rest)
-    return [path.parent / (pattern % index) for index in range(first, last + 1, max(step, 1))]
-
-
-def _range(rest: list[str]) -> tuple[int, int, int]:
-    numbers = [int(value) for value in rest]
-    return (numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else 1)
+    try:
+        first, last, step = (int(value) for value in [*rest, *("1", str(number), "1")[len(rest) :]][:3])
+        return [
+            path.parent / (pattern % index) for index in range(first, min(last, first + MAX_FILES) + 1, max(step, 1))
+        ]
+    except (ValueError, TypeError):
+        raise _damaged("ElementDataFile", text) from None
 
 
 def open_metaimage(path: Path) -> OpenImage:
@@ -90,17 +90,15 @@ def open_metaimage(path: Path) -> OpenImage:
         UnusableImageError: it cannot be used, with the reason.
     """
     fields, end = fields_of(path)
-    try:
-        shape = tuple(int(number) for number in fields["dimsize"].split())
-        channels = int(fields.get("elementnumberofchannels", "1"))
-        affine, unoriented = _affine(fields, len(shape))
-    except (KeyError, ValueError, IndexError) as error:
-        raise UnusableImageError(f"is damaged: its header cannot be understood ({error})") from error
-    if len(shape) != int(fields.get("ndims", len(shape))) or min(shape) < 1 or channels < 1:
-        raise UnusableImageError(f"is damaged: its header says DimSize = {fields['dimsize']}")
+    shape = tuple(_whole(fields, "DimSize"))
+    (number,), (channels,) = _whole(fields, "NDims", [len(shape)]), _whole(fields, "ElementNumberOfChannels", [1])
+    if len(shape) != number or min(shape) < 1 or channels < 1:
+        raise UnusableImageError(f"is damaged: its header says DimSize = {fields['dimsize']} for {number} axes")
+    affine, unoriented = _affine(fields, len(shape))
+    _check_values(fields)
     if fields.get("elementtype") not in TYPES:
         raise UnusableImageError(f"holds values of type {fields.get('elementtype')}, not grey values")
-    big = (fields.get("binarydatabyteordermsb") or fields.get("elementbyteordermsb") or "False").lower() == "true"
+    big = _is_true(fields.get("binarydatabyteordermsb") or fields.get("elementbyteordermsb") or "False")
     dtype = np.dtype((">" if big else "<") + TYPES[fields["elementtype"]])
     spatial, further = shape[:3], [length for length in shape[3:] if length > 1]
     if len(further) > 1 or (further and channels > 1):
@@ -114,12 +112,21 @@ def open_metaimage(path: Path) -> OpenImage:
 def _affine(fields: dict[str, str], number: int) -> tuple[np.ndarray, str]:
     """Return the affine to RAS mm, and why direction or spacing is not known."""
     axes = min(number, 3)
-    spacing = _numbers(fields, ("elementspacing", "elementsize"))
-    matrix = _numbers(fields, ("transformmatrix", "rotation", "orientation"))
-    offset = _numbers(fields, ("offset", "position", "origin"))
-    factor = MM_OF_UNIT.get(fields.get("distanceunits", "").lower(), 1.0)
+    spacing = _numbers(fields, ("ElementSpacing", "ElementSize"), number)
+    matrix = _numbers(fields, ("TransformMatrix", "Rotation", "Orientation"), number * number)
+    offset = _numbers(fields, ("Offset", "Position", "Origin"), number)
+    unit = fields.get("distanceunits", "")
+    if unit.lower() not in MM_OF_UNIT:
+        raise UnusableImageError(f"has the unit {unit!r} (DistanceUnits), which is not known; give its spacing in mm")
+    factor = MM_OF_UNIT[unit.lower()]
     affine = np.eye(4)
     directions = np.array(matrix).reshape(number, number).T if matrix else np.eye(number)
+    lengths = np.linalg.norm(directions[:axes, :axes], axis=0)
+    if np.isfinite(lengths).all() and (np.abs(lengths - 1) > UNIT_LENGTH).any():
+        raise UnusableImageError(
+            f"has two spacings: directions in its TransformMatrix have the lengths {_text(lengths)}, not 1; put them "
+            "into ElementSpacing"
+        )
     affine[:axes, :axes] = directions[:axes, :axes] * (np.array(spacing[:axes]) if spacing else 1.0) * factor
     affine[:axes, 3] = np.array(offset[:axes]) * factor if offset else 0.0
     lacking = [name for name, value in (("ElementSpacing", spacing), ("TransformMatrix", matrix)) if not value]
@@ -128,9 +135,57 @@ def _affine(fields: dict[str, str], number: int) -> tuple[np.ndarray, str]:
     return LPS @ affine, reason
 
 
-def _numbers(fields: dict[str, str], names: tuple[str, ...]) -> list[float]:
-    text = next((fields[name] for name in names if fields.get(name)), "")
-    return [float(number) for number in text.split()]
+def _is_true(text: str) -> bool:
+    """Return whether ITK takes a word for true: by its first letter."""
+    return text[:1] in ("T", "t", "1")
+
+
+def _text(numbers: Iterable[float]) -> str:
+    return " ".join(f"{number:.4g}" for number in numbers)
+
+
+def _damaged(name: str, text: str) -> UnusableImageError:
+    return UnusableImageError(f"is damaged: its header says {name} = {text[:60]!r}")
+
+
+def _numbers(fields: dict[str, str], names: tuple[str, ...], number: int) -> list[float]:
+    """Return the numbers that the first name that is there gives, none if none is."""
+    name = next((name for name in names if fields.get(name.lower())), None)
+    if name is None:
+        return []
+    text = fields[name.lower()]
+    try:
+        found = [float(value) for value in text.split()]
+    except ValueError:
+        raise _damaged(name, text) from None
+    if len(found) != number:
+        raise _damaged(name, text)
+    return found
+
+
+def _whole(fields: dict[str, str], name: str, absent: list[int] | None = None) -> list[int]:
+    """Return whole numbers; those for an absent name, of which there is one each, if there are any."""
+    text = fields.get(name.lower(), "")
+    if not text and absent is not None:
+        return absent
+    try:
+        found = [int(value) for value in text.split()]
+    except ValueError:
+        raise _damaged(name, text) from None
+    if not found or (absent and len(found) != 1):
+        raise _damaged(name, text)
+    return found
+
+
+def _check_values(fields: dict[str, str]) -> None:
+    """Refuse values that stand for others, which some programs convert and others do not."""
+    names = ("ElementToIntensityFunctionSlope", "ElementToIntensityFunctionOffset")
+    slope, offset = (_numbers(fields, (name,), 1) for name in names)
+    if (slope or [1.0]) != [1.0] or (offset or [0.0]) != [0.0]:
+        told = ", ".join(f"{name} = {fields[name.lower()]}" for name in names if name.lower() in fields)
+        raise UnusableImageError(
+            f"has values that stand for others ({told}), which programs read in different ways; store those meant"
+        )
 
 
 def _data(path: Path, fields: dict[str, str], end: int, expected: int) -> RawData | None:
@@ -140,15 +195,15 @@ def _data(path: Path, fields: dict[str, str], end: int, expected: int) -> RawDat
         raise UnusableImageError(
             f"lacks its voxels: {missing[0]}, which its header names as ElementDataFile, is not there"
         )
-    if fields.get("binarydata", "True").lower() == "false" or len(files) > 1:
+    if not _is_true(fields.get("binarydata", "True")) or len(files) > 1:
         return None
-    packed = fields.get("compresseddata", "False").lower() == "true"
-    skip = int(fields.get("headersize", "0") or 0)
+    packed = _is_true(fields.get("compresseddata", "False"))
+    (skip,), (packed_bytes,) = _whole(fields, "HeaderSize", [0]), _whole(fields, "CompressedDataSize", [0])
     data = RawData(
         files[0] if files else path,
         skip if files else end,
         "zlib" if packed else "",
-        int(fields.get("compresseddatasize", "0") or 0) if packed else 0,
+        max(packed_bytes, 0) if packed else 0,
     )
     data.check(expected)
     return data

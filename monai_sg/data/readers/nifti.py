@@ -11,10 +11,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from .content import check_length, head_of, read_exactly, unpacked, wrong_content
+from .content import check_length, head_of, kind_of, read_exactly, unpacked, wrong_content
 from .formats import UnusableImageError, suffix_of
 from .opened import OpenImage, opened
 
+NAMED = "a NIfTI file"
 INTENT_LABEL = 1002
 MM_OF_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 UNIT_NAMES = {1: "metres", 3: "micrometres"}
@@ -28,12 +29,13 @@ def open_nifti(path: Path) -> OpenImage:
         UnusableImageError: it cannot be used, with the reason.
     """
     header, data = _header(path)
-    dtype = header.get_data_dtype()
-    if dtype.fields or dtype.kind not in "biuf":
-        raise UnusableImageError(f"holds {'colours (RGB)' if dtype.fields else 'complex numbers'}, not grey values")
+    dtype = _dtype(header)
     shape, channels = _shape(header)
     slope, inter = _scaling(header)
-    factor = MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    code = int(header["xyzt_units"]) & 7
+    if code not in MM_OF_UNIT:
+        raise UnusableImageError(f"has the unit {code} (xyzt_units), which is none; correct the header")
+    factor = MM_OF_UNIT[code]
     lengths = np.abs(np.asarray(header["pixdim"], dtype=float)[1 : 1 + len(shape)])
     affine, unoriented, oddity = _affine(header, [*shape, 1, 1][:3])
     affine[:3] *= factor
@@ -42,7 +44,6 @@ def open_nifti(path: Path) -> OpenImage:
     if not unoriented:
         _check_pixdim(affine, lengths * factor)
     stored = (*shape, channels) if channels > 1 else shape
-    code = int(header["xyzt_units"]) & 7
     try:
         return opened(
             shape,
@@ -73,15 +74,33 @@ def _header(path: Path) -> tuple[Any, Path]:
                 header = kind.from_fileobj(stream, check=False)
                 break
         else:
-            raise wrong_content(path, "a NIfTI file")
+            raise _no_header(path, head)
     magic = bytes(header["magic"].item())[:3]
     if suffix_of(path) != ".hdr":
         if magic not in (b"n+1", b"n+2"):
-            raise wrong_content(path, "a NIfTI file")
+            raise wrong_content(path, NAMED)
         return header, path
     if magic not in (b"ni1", b"ni2"):
         raise UnusableImageError("is an Analyze file, whose header does not tell left from right; convert it to NIfTI")
     return header, data_of_pair(path)
+
+
+def _no_header(path: Path, head: bytes) -> UnusableImageError:
+    if (kind := kind_of(head)) and kind[0] == NAMED:
+        size = int.from_bytes(head[:4], "little")
+        return UnusableImageError(f"is damaged: its header says that it has {size} bytes, not 348 or 540 (sizeof_hdr)")
+    return wrong_content(path, NAMED)
+
+
+def _dtype(header: Any) -> np.dtype:
+    try:
+        dtype: np.dtype = header.get_data_dtype()
+    except KeyError:
+        code = int(header["datatype"])
+        raise UnusableImageError(f"holds values of the type {code} (datatype), which is none that is known") from None
+    if dtype.fields or dtype.kind not in "biuf":
+        raise UnusableImageError(f"holds {'colours (RGB)' if dtype.fields else 'complex numbers'}, not grey values")
+    return dtype
 
 
 def data_of_pair(path: Path) -> Path:
@@ -103,6 +122,11 @@ def _shape(header: Any) -> tuple[tuple[int, ...], int]:
         raise UnusableImageError(f"is damaged: its header says dim {dim}")
     shape = dim[1 : dim[0] + 1]
     further = [length for length in shape[3:] if length > 1]
+    if further and shape[0] == 1 and min(shape[1:3]) > 1:
+        raise UnusableImageError(
+            f"has {len(shape)} axes {tuple(shape)}, the first of length 1; the first three are those of space, so take "
+            "that axis away, or put it last"
+        )
     if len(further) > 1:
         raise UnusableImageError(f"has {len(shape)} axes {tuple(shape)}; store each channel and time as a 3D image")
     return tuple(shape[:3]), further[0] if further else 1
@@ -143,6 +167,9 @@ def _affine(header: Any, shape: Sequence[int]) -> tuple[np.ndarray, str, str]:
 
 
 def _qform(header: Any) -> np.ndarray:
+    """Return the affine of the qform; as the standard says, a factor (pixdim[0]) of 0 is 1 and lengths have no sign."""
+    header = header.copy()
+    header["pixdim"][:4] = [-1 if header["pixdim"][0] < 0 else 1, *np.abs(header["pixdim"][1:4])]
     try:
         return np.array(header.get_qform(), dtype=float)
     except ValueError as error:
@@ -152,8 +179,8 @@ def _qform(header: Any) -> np.ndarray:
 def _contradiction(header: Any, affine: np.ndarray, shape: Sequence[int]) -> str:
     """Return that sform and qform, which claim the same space, place voxels differently by more than one."""
     try:
-        other = np.array(header.get_qform(), dtype=float)
-    except ValueError:
+        other = _qform(header)
+    except UnusableImageError:
         return ""
     corners = np.array([[i, j, k, 1] for i in (0, shape[0] - 1) for j in (0, shape[1] - 1) for k in (0, shape[2] - 1)])
     apart = float(np.linalg.norm(((affine - other) @ corners.T)[:3], axis=0).max())
@@ -183,12 +210,14 @@ def _load(
     values = np.frombuffer(buffer, dtype).reshape(shape, order="F")
     values = values.astype(dtype.newbyteorder("="), copy=False)
     if values.dtype.kind == "f":
-        values = values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and told as such
+            values = values.astype(np.float32, copy=False)
     if slope is None:
         return values
     if slope == 1 and inter % 1 == 0 and values.dtype.kind in "iu" and values.dtype.itemsize <= 4:
         return values.astype(np.int64 if values.dtype.itemsize == 4 else np.int32) + int(inter)
     scaled = values.astype(np.float32)
-    scaled *= np.float32(slope)
-    scaled += np.float32(inter)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled *= np.float32(slope)
+        scaled += np.float32(inter)
     return scaled

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils.errors import UserError
 from .content import wrong_content
 from .formats import UnusableImageError
 from .opened import OpenImage, opened
@@ -29,6 +28,8 @@ TYPES = {
     "f8": ("double",),
 }
 DTYPES = {name: code for code, names in TYPES.items() for name in names}
+PACKING = {"raw": "", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+CONTRADICTION = 0.01
 WORDS = {"left": -1, "right": 1, "posterior": -1, "anterior": 1, "inferior": -1, "superior": 1}
 UNITS = {
     1.0: ("", "mm", "millimeter", "millimeters", "millimetre"),
@@ -90,10 +91,15 @@ def open_nrrd(path: Path) -> OpenImage:
         sizes = tuple(int(number) for number in fields["sizes"].split())
         kind = fields["type"].lower()
         affine, spatial, unoriented = _geometry(fields, len(sizes))
-    except (KeyError, ValueError, IndexError) as error:
+        number = int(fields.get("dimension", len(sizes)))
+    except UnusableImageError:
+        raise
+    except KeyError as error:
+        raise UnusableImageError(f"is damaged: its header has no {error.args[0]}") from error
+    except (ValueError, IndexError) as error:
         raise UnusableImageError(f"is damaged: its header cannot be understood ({error})") from error
-    if len(sizes) != int(fields.get("dimension", len(sizes))) or min(sizes) < 1:
-        raise UnusableImageError(f"is damaged: its header says sizes {fields['sizes']}")
+    if len(sizes) != number or not sizes or min(sizes) < 1 or not spatial:
+        raise UnusableImageError(f"is damaged: its header says sizes {fields['sizes']} for {number} axes")
     if kind not in DTYPES:
         raise UnusableImageError(f"holds values of type {kind}, not grey values")
     dtype = np.dtype((">" if fields.get("endian", "little").lower() == "big" else "<") + DTYPES[kind])
@@ -114,7 +120,7 @@ def _geometry(fields: dict[str, str], number: int) -> tuple[np.ndarray, list[int
     """Return the affine to RAS mm, the spatial axes, and why orientation is not known."""
     signs = _signs(fields.get("space", ""))
     vectors = [_vector(text) for text in re.findall(r"none|\([^)]*\)", fields.get("space directions", ""))]
-    factors = [MM_OF_UNIT.get(unit.strip().lower(), 1.0) for unit in re.findall(r'"([^"]*)"', _units(fields))] or [1.0]
+    factors = [_mm(unit) for unit in re.findall(r'"([^"]*)"', _units(fields))] or [1.0]
     affine = np.eye(4)
     if not vectors:
         kinds = fields.get("kinds", "").split() or ["domain"] * number
@@ -128,7 +134,7 @@ def _geometry(fields: dict[str, str], number: int) -> tuple[np.ndarray, list[int
         reason = f"has no {what} in its header, so orientation and origin are not known" if len(spatial) == 3 else ""
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine, spatial, reason
     if len(vectors) != number:
-        raise UserError(f"{len(vectors)} space directions for {number} axes")
+        raise UnusableImageError(f"is damaged: its header has {len(vectors)} space directions for {number} axes")
     spatial = [axis for axis, vector in enumerate(vectors) if vector]
     origin = _vector(fields.get("space origin", "")) or [0.0] * len(vectors[spatial[0]])
     scale = np.array([factors[min(row, len(factors) - 1)] for row in range(len(origin))])
@@ -137,11 +143,31 @@ def _geometry(fields: dict[str, str], number: int) -> tuple[np.ndarray, list[int
     affine[:rows, 3] = np.array(origin) * scale
     known = signs is not None or len(spatial) < 3
     turn = np.diag([*(signs or (-1, -1, 1)), 1.0])
+    _check_spacings(fields, affine, spatial, scale[0])
     return (
         turn @ affine,
         spatial,
         "" if known else f"has {_named(fields)} in its header, so left and right are not known",
     )
+
+
+def _check_spacings(fields: dict[str, str], affine: np.ndarray, spatial: list[int], factor: float) -> None:
+    """Refuse spacings beside directions that say otherwise."""
+    given = fields.get("spacings", "").split()
+    lengths = np.linalg.norm(affine[:3, : len(spatial)], axis=0)
+    for axis, length in zip(spatial, lengths, strict=True):
+        plain = float(given[axis]) * factor if axis < len(given) else float("nan")
+        if abs(plain - length) > CONTRADICTION * length:
+            raise UnusableImageError(
+                f"has two spacings: its space directions say {length:.4g} mm along axis {axis + 1}, its spacings "
+                f"{plain:.4g} mm; correct the header so that both agree"
+            )
+
+
+def _mm(unit: str) -> float:
+    if unit.strip().lower() not in MM_OF_UNIT:
+        raise UnusableImageError(f"has the unit {unit!r} in its header, which is not known; give its spacing in mm")
+    return MM_OF_UNIT[unit.strip().lower()]
 
 
 def _named(fields: dict[str, str]) -> str:
@@ -170,9 +196,9 @@ def _data(path: Path, fields: dict[str, str], end: int, expected: int) -> RawDat
     if missing := [file.name for file in files if not file.is_file()]:
         raise UnusableImageError(f"lacks its voxels: {missing[0]}, which its header names as data file, is not there")
     encoding = fields.get("encoding", "raw").lower()
-    if encoding not in ("raw", "gzip", "gz") or len(files) > 1 or int(fields.get("line skip", "0") or 0):
+    if encoding not in PACKING or len(files) > 1 or int(fields.get("line skip", "0") or 0):
         return None
-    packing = "" if encoding == "raw" else "gzip"
+    packing = PACKING[encoding]
     skip = int(fields.get("byte skip", "0") or 0)
     if skip and packing:
         return None

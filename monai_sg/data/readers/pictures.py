@@ -69,11 +69,15 @@ def _open_array(path: Path) -> OpenImage:
         if "mmap length" in str(error) or "truncated" in str(error):
             raise UnusableImageError("is cut short: its voxels end before its header says") from error
         raise wrong_content(path, "a NumPy array of numbers") from error
+    if not isinstance(array, np.ndarray):
+        raise UnusableImageError("is a ZIP archive of arrays (.npz) by its content; save one array with numpy.save")
     if array.dtype.kind not in "biuf":
         raise UnusableImageError(f"holds values of type {array.dtype}, not grey values")
     shape = array.shape
     while len(shape) > 3 and 1 in (shape[0], shape[-1]):
         shape = shape[1:] if shape[0] == 1 else shape[:-1]
+    if len(shape) > 4:
+        raise UnusableImageError(f"has {len(shape)} axes {shape}; store each channel and time as a 3D image")
     channels = shape[3] if len(shape) == 4 else 1
     wanted = shape[:3]
     spacing = (spacing_in(path.parent) if len(wanted) == 3 else None) or (1.0, 1.0, 1.0)
@@ -152,7 +156,12 @@ def is_grey(picture: Image.Image) -> bool:
         return True
     reduced = picture.copy()
     reduced.thumbnail((64, 64))
-    colours = np.asarray(reduced.convert("RGB"), dtype=np.int16)
+    try:
+        colours = np.asarray(reduced.convert("RGB"), dtype=np.int16)
+    except ValueError as error:
+        raise UnusableImageError(
+            f"has colours of the kind {picture.mode}, which are not read; save it as PNG"
+        ) from error
     return bool((np.abs(colours - colours[..., :1]) <= 2).all())
 
 

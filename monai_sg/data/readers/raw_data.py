@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import zlib
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class RawData:
     Args:
         path: the file.
         offset: byte at which they begin; -1 if they are the last bytes of the file.
-        packing: ``""``, ``gzip`` or ``zlib``.
+        packing: ``""``, ``gzip``, ``bzip2`` or ``zlib``.
         packed_bytes: length of the packed voxels, 0 if not known.
     """
 
@@ -78,11 +79,13 @@ class RawData:
         values = np.frombuffer(buffer, dtype).reshape(shape, order="F")
         return values.astype(dtype.newbyteorder("="), copy=False)
 
-    def _unpacking(self, file: IO[bytes]) -> IO[bytes] | _Inflated | gzip.GzipFile:
+    def _unpacking(self, file: IO[bytes]) -> IO[bytes] | _Inflated | gzip.GzipFile | bz2.BZ2File:
         if self.offset > 0:
             file.seek(self.offset)
         if self.packing == "gzip":
             return gzip.GzipFile(fileobj=file)
+        if self.packing == "bzip2":
+            return bz2.BZ2File(file)
         return _Inflated(file) if self.packing == "zlib" else file
 
 
@@ -111,5 +114,10 @@ class _Inflated:
 
 def itk_load(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Read with ITK what is stored in a rare way: as text, in hexadecimal, or in a list of files."""
-    values = np.asarray(itk.array_from_image(itk.imread(str(path)))).T
+    try:
+        values = np.asarray(itk.array_from_image(itk.imread(str(path)))).T
+    except RuntimeError as error:
+        raise UnusableImageError(
+            "is damaged: its voxels, stored as text or in several files, cannot be read"
+        ) from error
     return values.reshape(shape) if values.size == np.prod(shape) else values

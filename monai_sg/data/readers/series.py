@@ -15,6 +15,7 @@ from .formats import UnusableImageError
 from .opened import MAX_TILT_DEGREES, MIN_SLICES, OpenImage, opened
 
 GAP_TOLERANCE = 0.1
+UNIT_LENGTH = 0.01
 MAX_NAMED = 3
 
 Odd = dict[str, str]
@@ -82,6 +83,7 @@ def check_series(slices: Iterable[Slice]) -> tuple[list[Slice], Odd]:
         _check_number(chosen)
         chosen = _alike(_placed(chosen, odd), odd)
         _check_number(chosen)
+        _check_directions(chosen[0].orientation)
         ordered = sort_slices(chosen)
         _check_gaps(ordered)
     except UnusableImageError as error:
@@ -160,6 +162,14 @@ def _difference(item: Slice, other: Slice) -> tuple[str, Any, Any] | None:
     if np.abs(np.subtract(item.orientation, other.orientation)).max() > 0.01:
         return "direction", item.orientation, other.orientation
     return None
+
+
+def _check_directions(orientation: Sequence[float]) -> None:
+    """Refuse directions along which pixels would have another distance than PixelSpacing says."""
+    lengths = np.linalg.norm(np.reshape(orientation, (2, 3)), axis=1)
+    if not (np.abs(lengths - 1) < UNIT_LENGTH).all():
+        told = " and ".join(f"{length:.4g}" for length in lengths)
+        raise UnusableImageError(f"has directions of the lengths {told}, not 1 (ImageOrientationPatient)")
 
 
 def sort_slices(slices: Iterable[Slice]) -> list[Slice]:

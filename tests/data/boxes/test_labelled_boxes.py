@@ -125,7 +125,7 @@ def test_boxes_of_an_unreadable_image_are_left_out(
         ("id,label\na,0\na,1\n", "lists an image more than once"),
         ("id,label,split\na,0,validation\n", "split 'validation'; say training or test"),
         ("id,label,x0,x1,y0,y1,z0,z1\na,1,0,8,0,8,0,x\n", "Line 2 .* whole numbers"),
-        ("id,label,x0,x1,y0,y1,z0,z1\na,1,0,8,0,8\n", "Line 2 .* whole numbers"),
+        ("id,label,x0,x1,y0,y1,z0,z1\na,1,0,8,0,8\n", r"row 2, has fewer cells than the 8 columns"),
         ("id,label,x0,x1,y0,y1,z0,z1\na,1,0,8,0,8,0,13\n", r"Line 2 .* outside of the image of \[20, 16, 12\] voxels"),
         ("id,label,x0,x1,y0,y1,z0,z1\na,1,-1,8,0,8,0,4\n", "outside of the image"),
         ("id,label,x0,x1,y0,y1,z0,z1\na,1,8,8,0,8,0,4\n", "outside of the image"),
