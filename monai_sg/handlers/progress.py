@@ -18,6 +18,9 @@ WORTH_SAYING = 60.0
 class Progress:
     """A progress bar over all steps of an engine, with the time left, on rank 0.
 
+    (Ignite's ``ProgressBar`` starts anew in every epoch, so that nobody sees when the training ends, waits for the
+    device at every step if it shows the loss, and fills the log with bars where stderr is a file.)
+
     Args:
         description: text before the bar.
         interval: steps between two looks at the loss, each of which waits for the device, and until the time left is

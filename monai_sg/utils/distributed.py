@@ -1,4 +1,8 @@
-"""Facts about the process group that hold with and without one."""
+"""Facts about the process group that hold with and without one.
+
+Ignite's ``idist`` keeps the group that it saw first and raises once that is destroyed, as the last step of a bundle
+does and as MONAI, which asks ``torch.distributed``, expects; nor does it gather objects.
+"""
 
 from __future__ import annotations
 
