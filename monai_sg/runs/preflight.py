@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from tqdm.std import tqdm
 
 from ..networks.contract import Network
 from ..utils.distributed import rank, world_size
@@ -142,8 +143,8 @@ class Preflight:
         if self.epochs:
             total = cost.operations * self.steps * self.epochs * world_size()
             lines[-1] += (
-                f", about {cost.memory / GIB:.1f} GiB and {cost.operations / 1e12:.2f} TFLOP a step, "
-                f"{total / 1e15:.3g} PFLOP in all"
+                f", about {cost.memory / GIB:.1f} GiB and {tqdm.format_sizeof(cost.operations)}FLOP a step, "
+                f"{tqdm.format_sizeof(total)}FLOP in all"
             )
             lines.append(
                 f"{self.stage}: writes about {STORED * cost.parameters / GIB:.2f} GiB to {self.output_dir}, where "
