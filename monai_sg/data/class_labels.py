@@ -1,13 +1,11 @@
-"""Labels that are classes: whether they are those of a bundle, and how often they occur."""
+"""Labels that are classes: whether they are those of a bundle."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from ..utils.errors import UserError
-from .records import Datalist, Record
+from .records import Datalist
 
 
 def checked_classes(datalist: Datalist, classes: Sequence[str], multi_label: bool) -> Datalist:
@@ -36,26 +34,3 @@ def checked_classes(datalist: Datalist, classes: Sequence[str], multi_label: boo
                 f"{record['id']} has the label {label!r}, not {wanted}; --multi_label says which of the two is meant."
             )
     return datalist
-
-
-def class_weights(records: Sequence[Record], num_classes: int, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Return weights (C) that make up for rare classes.
-
-    They are negatives / positives of each class where an image may have several, the ``pos_weight`` of
-    ``torch.nn.BCEWithLogitsLoss``, in proportion to the weights of Rajpurkar et al. (CheXNet, 2017); and N / (C n) for
-    n of N images where each has one class, the ``weight`` of ``torch.nn.CrossEntropyLoss``. A class that all or none of
-    the images have gets 1.
-
-    Args:
-        records: training records with class labels.
-        num_classes: C.
-        device: where they go.
-    """
-    labels = torch.tensor([record["label"] for record in records])
-    if labels.dim() == 1:
-        counts = torch.bincount(labels, minlength=num_classes).float()
-        weights = len(labels) / (num_classes * counts)
-    else:
-        counts = labels.sum(0).float()
-        weights = (len(labels) - counts) / counts
-    return torch.where((counts > 0) & (counts < len(labels)), weights, torch.ones(num_classes)).to(device)

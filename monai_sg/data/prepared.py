@@ -32,7 +32,7 @@ from .window_intensity import QUANTILES
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of the prepared records; another one prepares all anew."""
 
 Record = dict[str, Any]

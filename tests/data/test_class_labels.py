@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from monai_sg.data.class_labels import checked_classes, class_weights
+from monai_sg.data.class_labels import checked_classes
 from monai_sg.data.records import Datalist, Record
 
 
@@ -32,13 +32,3 @@ def test_labels_of_the_classes_pass() -> None:
 def test_other_labels_are_refused(label: Any, classes: list[str], multi_label: bool, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         checked_classes(Datalist(_records(label), classes=["a", "b"]), classes, multi_label)
-
-
-def test_weights_of_several_classes() -> None:
-    weights = class_weights(_records([1, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 1]), 3)
-    assert weights.tolist() == [3.0, 1.0, 1.0]
-
-
-def test_weights_of_one_class() -> None:
-    weights = class_weights(_records(0, 0, 0, 2), 3)
-    assert weights.tolist() == pytest.approx([4 / 9, 1.0, 4 / 3])

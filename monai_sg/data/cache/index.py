@@ -20,7 +20,7 @@ from ..records import images_of
 
 logger = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 LABEL_VERSION = 2
 
 

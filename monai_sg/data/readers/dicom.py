@@ -11,6 +11,7 @@ from typing import Any
 import itk
 import numpy as np
 import pydicom
+from pydicom.pixels import apply_voi_lut
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from .content import HEAD, is_dicom_head
@@ -152,7 +153,7 @@ def _numbers(header: pydicom.Dataset, name: str) -> tuple[float, ...]:
 
 
 def open_film(path: Path) -> OpenImage:
-    """Read the header of a DICOM film, whose pixels are 1 mm apart where it does not say it.
+    """Read the header of a DICOM film, whose pixels are 1 mm apart where it does not say it; see `as_shown`.
 
     Raises:
         UnusableImageError: it cannot be used, with the reason.
@@ -161,10 +162,33 @@ def open_film(path: Path) -> OpenImage:
     spacing = film.spacing if len(film.spacing) == 2 else (1.0, 1.0)
 
     def load() -> np.ndarray:
-        """Read with ITK, which applies slope and intercept and inverts MONOCHROME1."""
-        return read_pixels(film)
+        return as_shown(read_pixels(film), pydicom.dcmread(path, stop_before_pixels=True, force=True))
 
     return opened(film.shape, np.diag([*spacing, 1.0, 1.0]), load)
+
+
+def as_shown(pixels: np.ndarray, header: pydicom.Dataset) -> np.ndarray:
+    """Return the pixels of a film by the first lookup table or window (VOI LUT) of its header, bright where bone is.
+
+    The films of ChestX-ray14 were stored so. A window that shows nothing of the film is passed over.
+
+    Args:
+        pixels: as `read_pixels` gives them: ITK has inverted those of MONOCHROME1, before slope and intercept.
+        header: of the film.
+    """
+    inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
+    ends = -1 if header.get("PixelRepresentation") else 2 ** int(header.BitsStored) - 1  # lowest plus highest value
+    ends = float(header.get("RescaleSlope") or 1) * ends + 2 * float(header.get("RescaleIntercept") or 0)
+    try:
+        stored = ends - pixels if inverted else pixels
+        shown = apply_voi_lut(np.rint(stored).astype(np.int32) if "VOILUTSequence" in header else stored, header)
+    except (ValueError, NotImplementedError, AttributeError, IndexError):  # a window of no width, a table of no depth
+        return pixels
+    if shown.min() == shown.max():
+        return pixels
+    if shown.dtype.kind == "u":  # from a table
+        ends = np.iinfo(shown.dtype).max
+    return (ends - shown if inverted else shown).astype(np.float32)
 
 
 def read_pixels(item: Slice) -> np.ndarray:

@@ -49,7 +49,7 @@ def read_volume(
     their plane. ``.npy`` arrays have no header and are taken as they are. Pictures have the axes (x, y), y downwards,
     at 1 mm; stacks of them are axial slices as they are shown. The spacing of arrays and stacks is 1 mm, or that in
     ``spacing.txt`` beside them. DICOM values are in the units of their rescale slope and intercept (HU for CT); films
-    with inverted grey values (MONOCHROME1) are inverted.
+    are as their header shows them, see `as_shown`.
 
     Args:
         source: an image file, or a folder of DICOM files or pictures.

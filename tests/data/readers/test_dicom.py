@@ -12,6 +12,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLE
 
 from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.datasets.any_folder import scan_folder
+from monai_sg.data.readers.dicom import as_shown
 from monai_sg.data.readers.series import slices_of_series
 from monai_sg.data.readers.volumes import read_volume
 from monai_sg.utils.errors import UserError
@@ -84,6 +85,38 @@ def test_slope_of_each_slice_counts(tmp_path: Path, write_series: WriteSeries) -
     volume = read_volume(tmp_path, series)
     expected = (ct_like() + 1024.0) * 0.5 * np.arange(1, 10)
     np.testing.assert_allclose(volume.array * volume.scale + volume.offset, expected, atol=volume.scale)
+
+
+def _film(**tags: object) -> pydicom.Dataset:
+    header = pydicom.Dataset()
+    header.BitsStored, header.PixelRepresentation, header.PhotometricInterpretation = 12, 0, "MONOCHROME2"
+    for name, value in tags.items():
+        setattr(header, name, value)
+    return header
+
+
+def _table(bits: int) -> pydicom.Dataset:
+    table = pydicom.Dataset()
+    table.LUTDescriptor, table.LUTData = [3, 1000, bits], [10, 20, 200]
+    table["LUTData"].VR = "US"
+    return table
+
+
+@pytest.mark.parametrize(
+    ("tags", "pixels", "shown"),
+    [
+        ({}, [0, 7, 4095], [0, 7, 4095]),
+        ({"WindowCenter": 2001, "WindowWidth": 2001}, [0, 1000.5, 1500.5, 4095], [0, 0, 1023.75, 4095]),
+        ({"WindowCenter": [2001, 9], "WindowWidth": [2001, 9]}, [1500.5, 4095], [1023.75, 4095]),
+        ({"WindowCenter": 2001, "WindowWidth": 0}, [3, 7], [3, 7]),  # no width
+        ({"WindowCenter": 2001, "WindowWidth": 100}, [3, 7], [3, 7]),  # shows nothing
+        ({"VOILUTSequence": [_table(8)]}, [0, 1000, 1001, 1002, 4095], [10, 10, 20, 200, 200]),
+        ({"VOILUTSequence": [_table(8)], "PhotometricInterpretation": "MONOCHROME1"}, [3095, 0], [245, 55]),
+        ({"VOILUTSequence": [_table(9)]}, [0, 4095], [0, 4095]),  # a depth that DICOM has not
+    ],
+)
+def test_films_as_their_header_shows_them(tags: dict[str, object], pixels: list[float], shown: list[float]) -> None:
+    np.testing.assert_allclose(as_shown(np.array(pixels, dtype=np.float32), _film(**tags)), shown)
 
 
 def test_patients_in_one_folder(tmp_path: Path, write_series: WriteSeries) -> None:

@@ -187,6 +187,19 @@ def test_film_with_inverted_grey_values(tmp_path: Path, write_series: WriteSerie
     assert plain.spacing == (2.0, 3.0)
 
 
+def test_films_are_read_as_their_window_shows_them(tmp_path: Path, write_series: WriteSeries) -> None:
+    film, ends = ct_like((12, 10, 1)).astype(int), 65535 + 2 * INTERCEPT
+    tags = {"Modality": "DX", "VOILUTFunction": "LINEAR_EXACT", "WindowWidth": 1000}
+    write_series(tmp_path / "plain", film, WindowCenter=200, **tags)
+    inverse = {"WindowCenter": ends - 200, "PhotometricInterpretation": "MONOCHROME1"}
+    write_series(tmp_path / "inverted", ends - film, **inverse, **tags)
+    expected = np.clip((film[..., 0] - 200) / 1000 + 0.5, 0, 1) * 65535 + INTERCEPT
+    for name in ("plain", "inverted"):
+        volume = read_volume(next((tmp_path / name).iterdir()))
+        values = volume.array[::-1, ::-1] * volume.scale + volume.offset
+        np.testing.assert_allclose(values, expected, atol=volume.scale)
+
+
 def test_missing_values_become_background(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     array = ct_like().astype(np.float32)
