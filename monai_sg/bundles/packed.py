@@ -13,11 +13,12 @@ def self_contained(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dic
     """Return a config with what takes the place of its ids, without those that nothing refers to any more.
 
     Args:
-        config: a config that runs by itself, or an overlay of one.
+        config: a config that runs by itself, or an overlay of one, whose ids the config it is laid over may refer to.
         overlay: the content of ``packed_<config>``; ``null`` for an id that is not needed.
     """
-    found = merged(config, overlay) if "bundle_root" in config else {**config, **overlay}
-    used = set(references(dict(config))) - set(REQUIRED)
+    whole = "bundle_root" in config
+    found = merged(config, overlay) if whole else {**config, **overlay}
+    used = set(references(dict(config))) - set(REQUIRED) if whole else set()
     while lost := used & set(found) - set(references(found)):
         found = {name: value for name, value in found.items() if name not in lost}
     needless = {name for name, value in overlay.items() if value is None} - set(references(found))

@@ -21,6 +21,8 @@ class Case:
         after: the same for what is run with these weights.
         ranks: the files that are run by two processes, one run after the other, with overrides of their own.
         wrong: settings that are refused before data are read: config, id and value.
+        compare: raises if what the installed and the packed bundle left after evaluation and inference differs; for a
+            family whose packed configs are those of MONAI.
     """
 
     write: Callable[[Path], Path]
@@ -29,6 +31,7 @@ class Case:
     after: Steps
     ranks: Steps
     wrong: tuple[tuple[str, str, Any], ...]
+    compare: Callable[[Path, Path], None] | None = None
     steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from monai_sg.data.phantom.films import write_film_cohort
 from tests.bundles.families.case import Case
@@ -19,6 +22,22 @@ SMALL: dict[str, Any] = {
     "amp": False,
     "device": "cpu",
 }
+
+
+def _compare(installed: Path, packed: Path) -> None:
+    """Compare the areas of the test images and the probabilities of an image."""
+    areas = [_rows(each / "evaluation/metrics.csv") for each in (installed, packed)]
+    known = {row[1]: float(row[-1]) for row in areas[0][1:] if row[1].startswith("auc_") and row[-1]}
+    found = dict(row for row in areas[1] if row[0] in known)
+    assert known
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(known, abs=1e-5)
+    ours, theirs = (_rows(each / "predictions/probabilities.csv")[-1] for each in (installed, packed))
+    assert Path(theirs[0]).stem == ours[0]
+    assert [float(value) for value in theirs[1:]] == pytest.approx([float(value) for value in ours[1:]], abs=1e-5)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    return [re.split("[,\\t]", line) for line in path.read_text().splitlines()]
 
 
 def case(write: Callable[[Path], Path], **more: Any) -> Case:
@@ -40,6 +59,7 @@ def case(write: Callable[[Path], Path], **more: Any) -> Case:
             ("train.json", "batch_size", 0),
             ("inference.json", "image_size", [2]),
         ),
+        compare=_compare,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_sg.data.phantom.ct import write_ct_cohort
+from monai_sg.handlers.case_table import read_cases
 from monai_sg.handlers.resume import Resume
 from monai_sg.runs.workflow import CheckedWorkflow
 from tests.bundles.families.case import Case
@@ -33,6 +35,21 @@ SMALL: dict[str, Any] = {
     "amp": False,
     "device": "cpu",
 }
+
+
+def _compare(installed: Path, packed: Path) -> None:
+    """Compare the Dice of every test case and the label map of an image."""
+    with open(packed / "evaluation/dice_raw.csv", newline="") as file:
+        dice = [float(row["mean"]) for row in csv.DictReader(file)]
+    cases = read_cases(installed / "evaluation/cases.csv")
+    assert dice == pytest.approx(
+        [row["dice@0.5"] for name, row in cases.items() if name.startswith("volume")], abs=1e-4
+    )
+    (first,), (second,) = (list(each.glob("predictions/**/*.nii.gz")) for each in (installed, packed))
+    maps = [nibabel.load(path) for path in (first, second)]
+    assert np.allclose(maps[0].affine, maps[1].affine, atol=1e-4)
+    assert np.asanyarray(maps[0].dataobj).any()
+    assert (np.asanyarray(maps[0].dataobj) == np.asanyarray(maps[1].dataobj)).mean() > 0.9999
 
 
 def case(write: Callable[[Path], Path], **more: Any) -> Case:
@@ -58,6 +75,7 @@ def case(write: Callable[[Path], Path], **more: Any) -> Case:
             ("train.json", "batch_size", 0),
             ("inference.json", "image_size", [2]),
         ),
+        compare=_compare,
     )
 
 
