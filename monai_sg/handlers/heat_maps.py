@@ -107,8 +107,11 @@ def class_maps(network: Classifier, images: torch.Tensor) -> torch.Tensor:
 
 def _pair(image: torch.Tensor, heat: torch.Tensor, text: str) -> NDArray[np.uint8]:
     """Return a film (1, x, y) beside itself under its map (x, y), as (rows, columns, RGB), with a text above."""
-    blended: Any = blend_images(image, heat[None], alpha=0.3, cmap="jet", transparent_background=False)
-    both = (torch.cat([rescale_array(image).expand(3, -1, -1), blended], dim=1).permute(2, 1, 0) * 255).byte().numpy()
+    plain, blended = (
+        torch.as_tensor(each)
+        for each in (rescale_array(image), blend_images(image, heat[None], 0.3, "jet", transparent_background=False))
+    )
+    both = (torch.cat([plain.expand(3, -1, -1), blended], dim=1).permute(2, 1, 0) * 255).byte().numpy()
     times = -(-SMALLEST // both.shape[0])
     canvas = Image.fromarray(np.pad(both.repeat(times, 0).repeat(times, 1), ((14, 2), (0, 4), (0, 0))))
     ImageDraw.Draw(canvas).text((2, 1), text, fill="white")

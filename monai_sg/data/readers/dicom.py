@@ -177,17 +177,18 @@ def as_shown(pixels: np.ndarray, header: pydicom.Dataset) -> np.ndarray:
         header: of the film.
     """
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
-    ends = -1 if header.get("PixelRepresentation") else 2 ** int(header.BitsStored) - 1  # lowest plus highest value
-    ends = float(header.get("RescaleSlope") or 1) * ends + 2 * float(header.get("RescaleIntercept") or 0)
     try:
-        stored = ends - pixels if inverted else pixels
-        shown = apply_voi_lut(np.rint(stored).astype(np.int32) if "VOILUTSequence" in header else stored, header)
-    except (ValueError, NotImplementedError, AttributeError, IndexError):  # a window of no width, a table of no depth
+        bits = int(header.get("BitsStored") or header.BitsAllocated)
+        ends = -1 if header.get("PixelRepresentation") else 2**bits - 1  # lowest plus highest value
+        ends = float(header.get("RescaleSlope") or 1) * ends + 2 * float(header.get("RescaleIntercept") or 0)
+        shown = ends - pixels if inverted else pixels
+        if table := header.get("VOILUTSequence"):
+            shown, ends = np.rint(shown).astype(np.int32), 2 ** table[0].LUTDescriptor[2] - 1
+        shown = apply_voi_lut(shown, header)
+    except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError):  # no window or table that can be
         return pixels
-    if shown.min() == shown.max():
+    if not shown.min() < shown.max():
         return pixels
-    if shown.dtype.kind == "u":  # from a table
-        ends = np.iinfo(shown.dtype).max
     return (ends - shown if inverted else shown).astype(np.float32)
 
 

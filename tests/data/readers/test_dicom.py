@@ -112,6 +112,7 @@ def _table(bits: int) -> pydicom.Dataset:
         ({"WindowCenter": 2001, "WindowWidth": 100}, [3, 7], [3, 7]),  # shows nothing
         ({"VOILUTSequence": [_table(8)]}, [0, 1000, 1001, 1002, 4095], [10, 10, 20, 200, 200]),
         ({"VOILUTSequence": [_table(8)], "PhotometricInterpretation": "MONOCHROME1"}, [3095, 0], [245, 55]),
+        ({"VOILUTSequence": [_table(10)], "PhotometricInterpretation": "MONOCHROME1"}, [3095, 0], [1013, 823]),
         ({"VOILUTSequence": [_table(9)]}, [0, 4095], [0, 4095]),  # a depth that DICOM has not
     ],
 )
