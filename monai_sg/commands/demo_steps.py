@@ -41,8 +41,8 @@ SMALL = {
 }
 TRAININGS = {
     "autoencoder": {"epochs": 20, "val_interval": 5},
-    "classify": {"epochs": 5},
-    "train": {"epochs": 5},
+    "classify": {"epochs": 8},
+    "train": {"epochs": 8},
 }
 LARGEST_RATIO = 0.8
 LEAST_TIMES_CHANCE = 5.0
@@ -74,8 +74,8 @@ SECONDS = {
     "phantoms": 14,
     "autoencoder": 37,
     "discover": 2,
-    "classify": 28,
-    "train": 76,
+    "classify": 45,
+    "train": 120,
     "measure": 10,
     "fine-tuning": 120,
 }
