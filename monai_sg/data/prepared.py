@@ -18,7 +18,7 @@ from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 
 from ..utils.distributed import gathered, rank
-from ..utils.errors import UserError
+from ..utils.errors import UserError, causes
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
 from ..utils.progress import Bar
@@ -230,14 +230,9 @@ def why_unusable(error: BaseException) -> str:
 
     The sentence is that of the reader or the check, not that of a library below it nor of what passed it on.
     """
-    own: UnusableImageError | None = None
-    path = ""
-    while True:
-        if isinstance(error, UnusableImageError):
-            own, path = error, path or error.path
-        if error.__cause__ is None:
-            break
-        error = error.__cause__
-    if own is not None:
-        return f"has the label map {path}, which {own}" if path else str(own)
-    return f"cannot be prepared ({type(error).__name__}: {first_line(error)})"
+    chain = list(causes(error))
+    ours = [each for each in chain if isinstance(each, UnusableImageError)]
+    if ours:
+        path = next((each.path for each in ours if each.path), "")
+        return f"has the label map {path}, which {ours[-1]}" if path else str(ours[-1])
+    return f"cannot be prepared ({type(chain[-1]).__name__}: {first_line(chain[-1])})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, causes
 
 INTERRUPTED = "Interrupted. The same command goes on from what has been saved."
 
@@ -17,11 +17,7 @@ def reason_of(error: BaseException | None) -> str | None:
     """
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    while error is not None:
-        if isinstance(error, UserError):
-            return str(error)
-        error = error.__cause__
-    return None
+    return next((str(each) for each in causes(error) if isinstance(each, UserError)), None)
 
 
 def end_with_reason() -> None:

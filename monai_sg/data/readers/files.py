@@ -28,6 +28,8 @@ def open_file(path: Path, is_label: bool = False) -> OpenImage:
         if suffix in META:
             return metaimage.open_metaimage(path)
         return nrrd.open_nrrd(path) if suffix in NRRD else open_picture(path, is_label)
+    except UnusableImageError:
+        raise
     except Exception as error:  # each library has its own errors; the file is lost for this run, the reason is kept
         raise unreadable(error) from error
 

@@ -70,8 +70,6 @@ def first_line(error: BaseException) -> str:
 
 def unreadable(error: BaseException) -> UnusableImageError:
     """Return the error for a file at which a library failed in its own way."""
-    if isinstance(error, UnusableImageError):
-        return error
     if isinstance(error, UnicodeEncodeError):
         return UnusableImageError("cannot be read in this locale, which lacks signs of its name; set LC_ALL=C.UTF-8")
     if isinstance(error, MemoryError):

@@ -52,6 +52,8 @@ def open_source(source: Path, series: str | None = None, is_label: bool = False)
             return open_file(source, is_label)
         if suffix_of(source) in DICOM or is_dicom(source):
             return open_film(source)
+    except UnusableImageError:
+        raise
     except Exception as error:  # as in `open_file`
         raise unreadable(error) from error
     raise UnusableImageError(f"is of no known format, which are DICOM and {', '.join(SUFFIXES)}")
@@ -82,6 +84,8 @@ def read_image(
         check_place(image, unoriented)
     try:
         values = image.read()
+    except UnusableImageError:
+        raise
     except Exception as error:  # as in `open_file`
         raise unreadable(error) from error
     values = values if is_label else _finite(values, source)
