@@ -24,6 +24,7 @@ from ..utils.folder_lock import folder_lock
 from ..utils.progress import Bar
 from .cache.index import fingerprint_of
 from .labels import LABEL_VALUES
+from .left_out import warn_of
 from .readers.formats import UnusableImageError, first_line, stem_of
 from .records import has_map, images_of
 from .seeded import SeededDataset
@@ -150,14 +151,15 @@ class PreparedDataset(SeededDataset):
             try:
                 return self._prepare_one(record, key)
             except Exception as error:  # readers raise many kinds; the record is left out and the reason logged
-                reason = why_unusable(error)
-                logger.warning(f"{', '.join(images_of(record))} {reason}; it is left out.")
-                return reason
+                return why_unusable(error)
 
         lock = folder_lock(self.cache_dir.with_suffix(".lock"), str(self.cache_dir))
         with nullcontext() if complete else lock, ThreadPoolExecutor(max(1, num_workers)) as pool:
             results = pool.map(one, records, keys)
-            return list(Bar(results, "Preparing images", len(records), disable=not progress or rank() > 0))
+            prepared = list(Bar(results, "Preparing images", len(records), disable=not progress or rank() > 0))
+        left_out = [(record, each) for record, each in zip(records, prepared, strict=True) if isinstance(each, str)]
+        warn_of({", ".join(images_of(record)): reason for record, reason in left_out})
+        return prepared
 
     def _prepare_one(self, record: Record, key: str | OSError) -> Record:
         if isinstance(key, OSError):

@@ -16,6 +16,7 @@ from ..data.boxes.labelled_boxes import read_labelled_boxes
 from ..data.cache.volume_cache import VolumeCache
 from ..data.intensity import IntensityRange, checked_range
 from ..data.records import Datalist
+from ..data.window_fit import check_fit
 from ..discovery.features import box_features
 from ..networks.contract import Network
 from ..utils.distributed import barrier, rank
@@ -106,8 +107,11 @@ class EmbeddingStage:
         """Run the stage and return what was written.
 
         Raises:
-            ValueError: nothing could be read, features are not finite, or the boxes do not fit the images.
+            ValueError: nothing could be read, features are not finite, the boxes do not fit the images, or most values
+                do not fit the window.
         """
+        if not isinstance(self.intensity_range, str):
+            check_fit(self.cache.quantiles, self.intensity_range)
         labelled = None if self.boxes is None else read_labelled_boxes(self.boxes, self.cache, self.datalist)
         items = [Box(id=name, box=None) for name in self.cache.ids] if labelled is None else labelled.items
         size = self.overview_size

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from sys import intern
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import itk
@@ -202,9 +203,25 @@ def read_pixels(item: Slice) -> np.ndarray:
         pixels = itk.array_from_image(itk.imread(item.file, itk.F)).T
     except RuntimeError as error:
         name = item.path.name
-        raise UnusableImageError(
-            f"cannot be read: {name} is damaged or compressed in an unknown way ({item.syntax})"
-        ) from error
+        if (found := _without_preamble(item.path)) is None:
+            raise UnusableImageError(
+                f"cannot be read: {name} is damaged or compressed in an unknown way ({item.syntax})"
+            ) from error
+        pixels = found.T
     if pixels.size != item.shape[0] * item.shape[1]:
         raise UnusableImageError(f"cannot be read: {item.path.name} holds {pixels.shape} pixels, not {item.shape}")
     return np.asarray(pixels.reshape(item.shape))
+
+
+def _without_preamble(path: Path) -> np.ndarray | None:
+    """Read the pixels (rows, columns) of a file that lacks its first 132 bytes, which GDCM does not read."""
+    content = path.read_bytes()
+    if content[128:132] == b"DICM" or not is_dicom_head(content[:HEAD]):
+        return None
+    with NamedTemporaryFile(suffix=".dcm") as whole:
+        whole.write(bytes(128) + b"DICM" + content)
+        whole.flush()
+        try:
+            return np.asarray(itk.array_from_image(itk.imread(whole.name, itk.F)))
+        except RuntimeError:
+            return None
