@@ -95,7 +95,7 @@ def _meant(value: Any) -> Any:
 
 
 def check_switches(config_file: str | Sequence[str], overrides: Mapping[str, Any]) -> None:
-    """Refuse ``true`` and ``false`` for an id that is no text: a command line of MONAI gives them as texts.
+    """Refuse ``true`` and ``false`` for an id that is no text, and ``~``: MONAI's command line gives them as they are.
 
     Args:
         config_file: as in `check_overrides`.
@@ -104,6 +104,10 @@ def check_switches(config_file: str | Sequence[str], overrides: Mapping[str, Any
     Raises:
         UserError: such a text; the sentence says what to write.
     """
+    for name, value in overrides.items():
+        if str(value).startswith("~"):
+            whole = str(Path(value).expanduser())
+            raise UserError(f"--{name} {value} was not expanded; write {whole!r}. Nothing was run.")
     texts = {name: value for name, value in overrides.items() if value in SWITCHES}
     if not texts:
         return

@@ -25,7 +25,7 @@ def description_of(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: it describes these weights in a form that another version of this package writes.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     beside = path.with_suffix(".json")
     if not path.is_file() or not beside.is_file():
         return {}
@@ -38,6 +38,9 @@ def description_of(path: str | Path) -> dict[str, Any]:
             f"{beside} has the version {content.get('version')!r} and this package reads version {VERSION}; make the "
             f"file anew with `monai-sg weights import {path} --network_def ... --output DIR`."
         )
+    for name in ("network", "preprocessing"):
+        if not isinstance(content.get(name, {}), Mapping):
+            raise UserError(f"{beside} is damaged: its {name} is {str(content[name])[:40]!r}, not an object.")
     return dict(content)
 
 

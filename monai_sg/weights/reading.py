@@ -41,13 +41,14 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         AbsentError: there is no such file.
         UserError: the file is damaged, holds Python objects, or holds no tensors.
     """
-    if not Path(path).is_file():
+    path = Path(path).expanduser()
+    if not path.is_file():
         raise AbsentError(f"The weights {path} do not exist; check the path or leave it out.")
     try:
         with torch.serialization.safe_globals(NUMPY_NUMBERS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file ends in many kinds of them
-        reason = _why_not(error, Path(path))
+        reason = _why_not(error, path)
         raise UserError(f"{path} is not a file of plain weights: {reason}; nothing was loaded.") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]

@@ -13,7 +13,8 @@ from monai_sg.data.cache.index import CacheEntry, CacheIndex
 from monai_sg.data.datasets.chest_xray14 import ChestXray14
 from monai_sg.data.datasets.class_folder import ClassFolder
 from monai_sg.data.records import Datalist, PatternTable
-from monai_sg.weights.description import description_of
+from monai_sg.utils.files import sha256_of
+from monai_sg.weights.description import description_of, network_described, settings_of
 from tests.fuzz.changes import spoilt
 from tests.fuzz.outcome import Folder, told
 
@@ -114,7 +115,11 @@ def test_index_of_a_cache(folder: Folder, data: st.DataObject) -> None:
 
 @given(st.data())
 def test_description_of_weights(folder: Folder, data: st.DataObject) -> None:
-    path = folder() / "model.json"
-    content = {"network": {"class": "GenesisUNet", "arguments": {"width": 4}}, "version": 1, "preprocessing": {}}
-    path.write_bytes(data.draw(json_of(content)))
-    told(lambda: description_of(path.with_suffix(".pt")))
+    path = folder() / "model.pt"
+    path.write_bytes(b"weights")
+    network = {"_target_": "monai_sg.networks.genesis_unet.GenesisUNet", "spatial_dims": 2, "width": 4}
+    content = {"network": network, "version": 1, "preprocessing": {}, "sha256": sha256_of(path)}
+    path.with_suffix(".json").write_bytes(data.draw(json_of(content)))
+    told(lambda: description_of(path))
+    told(lambda: network_described(path))
+    told(lambda: settings_of(path))

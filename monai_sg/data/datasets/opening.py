@@ -41,7 +41,8 @@ def open_datalist(
         UserError: the list is damaged, the folder has none of the layouts, nothing in it can be used, or a target task
             is tested on it.
     """
-    path, folder = Path(path), Path(dataset_dir).absolute()  # ITK changes the working folder while it is loaded
+    # ITK changes the working folder while it is loaded.
+    path, folder = (Path(place).expanduser().absolute() for place in (path, dataset_dir))
     if path.is_file():
         datalist = Datalist.load(path)
         _check_files(datalist, path, folder)
