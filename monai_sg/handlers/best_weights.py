@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +17,11 @@ from ..networks.contract import Network
 from ..utils.distributed import rank
 from ..weights.export import save_network, save_weights
 from .recalibration import Recalibration
+
+logger = logging.getLogger(__name__)
+
+NONE = -1
+"""What MONAI's engines call the best epoch as long as there is none."""
 
 Weights = dict[str, torch.Tensor]
 
@@ -59,9 +65,15 @@ class BestWeights:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Write both files if this validation was the best."""
-        if engine.state.best_metric_epoch != engine.state.epoch:
+        """Write both files if this validation was the best, or if none had a value to be judged by so far."""
+        state = engine.state
+        if state.best_metric_epoch not in (state.epoch, NONE):
             return
+        if state.best_metric_epoch == NONE and rank() == 0:
+            logger.warning(
+                f"The validation of epoch {state.epoch} has no value to select by, as where no label of it has "
+                "foreground; until one has, the weights of the last epoch are kept."
+            )
         method = {} if self.method is None else _copy(self.method)
         self._write_method()
         with nullcontext() if self.recalibration is None else self.recalibration.clean():

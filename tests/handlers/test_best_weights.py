@@ -41,6 +41,18 @@ def test_files_hold_the_weights_of_the_best_epoch(tmp_path: Path, dims: int) -> 
     assert not loaded(tmp_path / "models/model.pt")[f"{network.stem_key}.weight"].any()
 
 
+def test_where_nothing_can_be_selected_the_last_weights_are_kept_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = GenesisUNet(spatial_dims=2, width=2)
+    handler = BestWeights(network, tmp_path / "model.pt", {})
+    after(handler, 1, best=-1)
+    torch.nn.init.zeros_(network.get_parameter(f"{network.stem_key}.weight"))
+    after(handler, 2, best=-1)
+    assert not loaded(tmp_path / "model.pt")[f"{network.stem_key}.weight"].any()
+    assert caplog.text.count("has no value to select by") == 2
+
+
 def test_a_method_is_kept_with_its_heads_in_a_file_of_its_own(tmp_path: Path) -> None:
     network = GenesisUNet(spatial_dims=2, width=2)
     method = Restoration(network, Identity())
