@@ -17,8 +17,9 @@ from monai.data import Dataset, MetaTensor
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 
+from ..utils.causes import causes
 from ..utils.distributed import gathered, rank
-from ..utils.errors import UserError, causes
+from ..utils.errors import UserError
 from ..utils.files import write_atomic
 from ..utils.folder_lock import folder_lock
 from ..utils.progress import Bar

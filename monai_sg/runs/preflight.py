@@ -38,6 +38,14 @@ class Images(Protocol):
         """Spacing along each axis in mm, per image."""
 
 
+class Labelled(Images, Protocol):
+    """Images with label maps, such as a `PreparedDataset`."""
+
+    @property
+    def empty_labels(self) -> list[list[float]]:
+        """Values of each label map that has no foreground."""
+
+
 class Preflight:
     """First element of a bundle's ``run``: prints images, spacings, memory, device and steps, and checks them.
 
@@ -55,7 +63,7 @@ class Preflight:
         device: where it runs.
         amp: whether activations take half the memory.
         pads: whether images smaller than ``crop_size`` are padded, not resized.
-        empty_labels: values of each training label map that has no foreground.
+        labelled: the images for training and those for validation, where they have label maps.
     """
 
     def __init__(
@@ -73,14 +81,14 @@ class Preflight:
         device: torch.device | str,
         amp: bool = False,
         pads: bool = True,
-        empty_labels: Sequence[Sequence[float]] = (),
+        labelled: Sequence[Labelled] = (),
     ) -> None:
         self.stage = stage
         self.items, self.steps, self.validation = items, steps, validation
         self.images, self.network = images, network
         self.crop_size, self.batch_size, self.epochs = tuple(crop_size), batch_size, epochs
         self.output_dir, self.device, self.amp = Path(output_dir), torch.device(device), amp
-        self.pads, self.empty_labels = pads, empty_labels
+        self.pads, self.labelled = pads, labelled
 
     def __call__(self) -> None:
         """Check and print.
@@ -107,18 +115,24 @@ class Preflight:
                 f"{self.stage} has no training step: {self.items} items in {world_size()} processes do not fill a "
                 f"batch of {self.batch_size}; lower batch_size, or keep smaller batches by drop_last of the loader."
             )
-        if 0 < len(self.empty_labels) == len(self.images.shapes):
-            held = sorted({value for values in self.empty_labels for value in values})
-            raise UserError(
-                f"{self.stage} has no foreground in any of its {len(self.images.shapes)} labels, which hold the values "
-                f"{held}; name those to segment in structures and all that may occur in known_labels."
-            )
+        for kind, images in zip(("", "validation "), self.labelled, strict=False):
+            self._check_labels(kind, images)
         divisor = self.network.size_divisor
         if any(size % divisor or size < divisor for size in self.crop_size):
             fitting = [max(divisor, round(size / divisor) * divisor) for size in self.crop_size]
             raise UserError(
                 f"The size {list(self.crop_size)} cannot go through the network: each size must be a multiple of "
                 f"{divisor}, for example {fitting}."
+            )
+
+    def _check_labels(self, kind: str, images: Labelled) -> None:
+        """Refuse labels of which none has what is to be segmented: nothing could be learnt, or no epoch selected."""
+        count = len(images.shapes)
+        if 0 < len(images.empty_labels) == count:
+            held = sorted({value for values in images.empty_labels for value in values})
+            raise UserError(
+                f"{self.stage} has no foreground in any of its {count} {kind}labels, which hold the values {held}; "
+                "name those to segment in structures and all that may occur in known_labels, or change the split."
             )
 
     def lines(self) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from ..utils.errors import UserError, causes
+from ..utils.causes import causes
+from ..utils.errors import UserError
 
 INTERRUPTED = "Interrupted. The same command goes on from what has been saved."
 

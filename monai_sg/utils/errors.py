@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 
 class UserError(ValueError):
     """What was given cannot work; the message is one sentence that names the thing, its value and the remedy.
@@ -22,12 +20,3 @@ class NonFiniteError(UserError, FloatingPointError):
 
 class SpaceError(UserError, OSError):
     """A disk has too little room for what is about to be written."""
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from, outermost first; each once, as a library may close the circle."""
-    seen: list[BaseException] = []
-    while error is not None and not any(error is other for other in seen):
-        yield error
-        seen.append(error)
-        error = error.__cause__

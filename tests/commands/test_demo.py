@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from monai_sg.commands.demo_steps import _check, _check_liver
-from monai_sg.studies.comparison import PRETRAINED, Comparison
-from tests.studies.test_comparison import row
+from monai_sg.commands.demo_steps import PRETRAINED, _check, _check_liver
+from monai_sg.studies.comparison import Comparison
+from monai_sg.studies.voxel_baselines import THRESHOLD
 from tests.studies.test_evaluation import evaluation
 
 
@@ -16,7 +16,8 @@ def test_a_demo_that_learnt_nothing_fails(network: float, accuracy: float, words
 
 def test_a_network_no_better_than_a_threshold_fails_the_demo() -> None:
     def comparison(dice: float) -> Comparison:
-        return Comparison([row(PRETRAINED, 0, 10, dice), row("best threshold", 0, 0, 0.3)], {})
+        rows = [(PRETRAINED, 10, dice), (THRESHOLD, 0, 0.3)]
+        return Comparison([{"arm": arm, "seed": 0, "epochs": e, "dice@0.5_pooled": value} for arm, e, value in rows])
 
     _check_liver(comparison(0.31), 10)
     with pytest.raises(ValueError, match=r"Dice of 0\.200, the best single intensity threshold 0\.300"):

@@ -89,12 +89,16 @@ def test_a_training_without_a_step_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_without_any_foreground_are_refused_with_the_values_they_hold(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match=r"train has no foreground in any of its 2 labels, .* values \[0, 2, 255\]; name"
-    ):
-        preflight(tmp_path / "new", empty_labels=[[0, 255], [0, 2]])()
+    def labelled(*empty: list[float]) -> SimpleNamespace:
+        return SimpleNamespace(**vars(IMAGES), empty_labels=empty)
+
+    none, one, all_of_them = labelled(), labelled([0, 255]), labelled([0, 255], [0, 2])
+    for images, kind in (([all_of_them, none], ""), ([one, all_of_them], "validation ")):
+        sentence = rf"train has no foreground in any of its 2 {kind}labels, .* values \[0, 2, 255\]; name"
+        with pytest.raises(ValueError, match=sentence):
+            preflight(tmp_path / "new", labelled=images)()
     assert not (tmp_path / "new").exists()
-    preflight(tmp_path / "new", empty_labels=[[0, 255]])()
+    preflight(tmp_path / "new", labelled=[one, one])()
 
 
 @pytest.mark.parametrize(

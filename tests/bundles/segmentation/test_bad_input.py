@@ -95,14 +95,24 @@ def test_a_label_with_another_affine_may_be_laid_on_its_image(
     assert read_json(tmp_path / "run/models/model.json")["images"] == 4
 
 
+def empty_label(path: Path) -> None:
+    label = nibabel.load(path)
+    write_nifti(path, np.zeros(label.shape, np.uint8), label.affine)
+
+
 def test_an_empty_label_is_used_with_a_warning(cubes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     datalist = LabelledFolder(progress=False).read(cubes)
-    for case in (datalist.training[0], *datalist.validation):
-        label = nibabel.load(cubes / case["label"])
-        write_nifti(cubes / case["label"], np.zeros(label.shape, np.uint8), label.affine)
+    empty_label(cubes / datalist.training[0]["label"])
     run(TRAIN, cubes, tmp_path / "run", epochs=2)
-    assert caplog.text.count("no voxel of the label has a value of [1, 2]") == 2
+    assert caplog.text.count("case_1: no voxel of the label has a value of {'liver': [1, 2]}; it holds [0].") == 1
     assert read_json(tmp_path / "run/models/model.json")["images"] == 4
+
+
+def test_validation_that_could_select_no_epoch_is_refused_before_training(cubes: Path, tmp_path: Path) -> None:
+    datalist = LabelledFolder(progress=False).read(cubes)
+    for case in datalist.validation:
+        empty_label(cubes / case["label"])
+    assert "train has no foreground in any of its 1 validation labels" in refusal(TRAIN, cubes, tmp_path / "run")
 
 
 def test_no_usable_label_at_all_ends_a_training(cubes: Path, tmp_path: Path) -> None:

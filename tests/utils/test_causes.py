@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai_sg.utils.errors import causes
+from monai_sg.utils.causes import causes
 
 
 def test_causes_come_outermost_first_and_end_where_they_begin_anew() -> None:
