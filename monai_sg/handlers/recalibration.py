@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 Batch = dict[str, Any]
 
+LEAST, SHARE = 2, 4
+
 
 class Recalibration:
     """Before every validation, work out the running statistics of batch norm anew over some training batches.
@@ -44,7 +46,9 @@ class Recalibration:
         batch_size: items in a batch of one process.
         seed: of the choice of batches, and of their corruptions.
         device: where the network is.
-        batches: how many; as many more as make it a multiple of the number of processes.
+        batches: how many at most; as many more as make it a multiple of the number of processes.
+        steps: of the training between two validations; it takes no more than a quarter of their number, so that short
+            epochs do not become dear, but two batches in any case.
         amp: whether the network runs in mixed precision.
         num_workers: processes that load the batches, once.
     """
@@ -57,13 +61,14 @@ class Recalibration:
         seed: int,
         device: torch.device | str,
         batches: int = 8,
+        steps: int | None = None,
         amp: bool = False,
         num_workers: int = 0,
     ) -> None:
         self.network = network
         self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
         self.seed, self.device, self.amp = seed, torch.device(device), amp
-        self.batches = batches
+        self.batches = batches if steps is None else min(batches, max(LEAST, -(-steps // SHARE)))
         self._loaded: list[Batch] | None = None
         self._is_first = True
 

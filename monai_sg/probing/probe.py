@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Probe:
 
     They are ``probe_knn_accuracy`` and ``probe_linear_accuracy``; `History` and the handlers of the validator that come
     later write them like any other metric. What needs no pre-training is measured once, before the first of them. The
-    training is not disturbed: the network is copied and no global random generator is used. Attached to the validator,
-    on rank 0.
+    training is not disturbed: the network is copied and no global random generator is used. Attached to the validator;
+    rank 0 measures.
 
     Args:
         network: what is trained.
@@ -44,6 +45,8 @@ class Probe:
         path: CSV file for the scores of what needs no pre-training.
         interval: epochs between two measurements.
         seed: of the random network.
+        clean: gives the network, for a while, the statistics of batch norm that images as they are have; all ranks
+            enter it. See `Recalibration.clean`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -62,6 +65,7 @@ class Probe:
         path: str | Path,
         interval: int = 10,
         seed: int = 0,
+        clean: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         if datalist is None:
             raise UserError(
@@ -74,13 +78,13 @@ class Probe:
         self.network = network
         self.path = Path(path)
         self.interval = interval
+        self.clean = clean
         self._is_first = True
 
     def attach(self, engine: Evaluator) -> None:
         """Attach to a validator."""
-        if rank() == 0:
-            engine.add_event_handler(Events.STARTED, self.forget)
-            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+        engine.add_event_handler(Events.STARTED, self.forget)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def forget(self, engine: Engine) -> None:
         """Remove the accuracies of an earlier epoch."""
@@ -91,6 +95,11 @@ class Probe:
         """Measure, if it is time."""
         if engine.state.epoch % self.interval != 0:
             return
+        with self.clean():
+            if rank() == 0:
+                self._measure(engine)
+
+    def _measure(self, engine: Engine) -> None:
         if self._is_first:
             self._is_first = False
             write_scores(self.path, baselines := self.probe.baselines(self.network))

@@ -54,6 +54,32 @@ def settings_in_use(facts: Mapping[str, Any] | None = None, without: Sequence[st
     return {**dict(_flat("", config)), **(facts or {})}
 
 
+def parts_in_use(names: Sequence[str]) -> dict[str, Any]:
+    """Return parts of the config that is being resolved as it has them, such as the loss and the augmentation.
+
+    What refers to a plain value, such as ``@learning_rate``, has that value; references to components and expressions
+    stay as they are written.
+
+    Args:
+        names: ids; one that the config does not have is left out.
+    """
+    config = ConfigParser(config_in_use())
+    return {name: _filled(config, config.get(name)) for name in names if name in config}
+
+
+def _filled(config: ConfigParser, value: Any) -> Any:
+    """Return a value of a config with references to plain values followed."""
+    if isinstance(value, Mapping):
+        return {name: _filled(config, inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(config, inner) for inner in value]
+    if isinstance(value, str) and value.startswith("@") and value[1:] in config:
+        found = _filled(config, config.get(value[1:]))
+        is_plain = not isinstance(found, Mapping) and not (isinstance(found, str) and found.startswith(("$", "@", "%")))
+        return found if is_plain else value
+    return value
+
+
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the id and value of every leaf that is recorded."""
     if isinstance(value, Mapping) and value:

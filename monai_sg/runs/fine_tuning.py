@@ -90,8 +90,9 @@ class FineTuning:
         return initialised_workflow(files, {**self.overrides, **more})
 
     def test_images(self) -> PreparedDataset:
-        """Return the test images with their labels, on the grid of the network."""
-        parser = self.workflow(**{"validate::dataset::data::split": "test"}).parser
+        """Return the test images with their labels, on the grid of the network, and never others in their place."""
+        own = {"validate::dataset::data::split": "test", "validate::dataset::fallback": None}
+        parser = self.workflow(**own).parser
         return parser.get_parsed_content("validate::dataset")
 
     def training_images(self) -> PreparedDataset:

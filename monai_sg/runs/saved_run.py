@@ -10,6 +10,7 @@ from ..handlers.case_table import read_cases
 from ..utils.bundle_folders import bundle_root
 from ..utils.errors import UserError
 from ..utils.files import absolute, read_json
+from ..weights.description import description_of
 from .chain import initialised_workflow
 from .overrides import taken_overrides
 from .workflow import CheckedWorkflow
@@ -56,8 +57,14 @@ class SavedRun:
             overrides: ids with values, which win over everything.
         """
         files = [str(self.configs / name) for name in [names[0], *self._preset(), *names[1:]]]
-        own = {name: self.arguments[name] for name in taken_overrides(files, self.arguments)}
+        known = {**self.arguments, **self._network()}
+        own = {name: known[name] for name in taken_overrides(files, known)}
         return initialised_workflow(files, {"output_dir": str(self.folder), **own, **places, **overrides})
+
+    def _network(self) -> dict[str, Any]:
+        """Return the network of the weights, as the description beside them says it."""
+        found = description_of(Path(self.arguments["ckpt_dir"]) / "model.pt").get("network")
+        return {} if found is None else {"network_def": found}
 
     def _preset(self) -> list[str]:
         """Return the overlay of the preset that a pre-training followed, if it has one."""

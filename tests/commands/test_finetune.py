@@ -54,7 +54,8 @@ def test_a_config_is_printed_instead_of_run(run: Path, liver_cohort: Path, tmp_p
     assert (config["width"], config["preset"], config["output_dir"]) == (8, "paper", str(tmp_path / "out"))
     assert config["cache_dir"] == str(tmp_path / "out" / "cache")
     assert config["network_def"]["width"] == "@width"
-    assert json.loads(str(predict(run=str(run), overlap=0.25, **given)))["overlap"] == 0.25
+    used = json.loads(str(predict(run=str(run), overlap=0.25, **given)))
+    assert (used["overlap"], used["network_def"]["width"]) == (0.25, 4), "the network is that of the weights"
     assert not (tmp_path / "out").exists()
 
 

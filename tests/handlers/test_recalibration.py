@@ -90,6 +90,14 @@ def test_batches_are_a_function_of_the_seed_and_nothing_random_is_used_up() -> N
     assert not torch.equal(first["encoder.0.0.adn.N.running_mean"], other["encoder.0.0.adn.N.running_mean"])
 
 
+@pytest.mark.parametrize(("steps", "batches"), [(None, 8), (1, 2), (8, 2), (9, 3), (20, 5), (1000, 8)])
+def test_short_epochs_are_not_made_dear(steps: int | None, batches: int) -> None:
+    network = nn.Sequential(nn.BatchNorm2d(1))
+    recalibration = Recalibration(network, images(), 1, 0, "cpu", steps=steps)
+    recalibration()
+    assert len(recalibration._own()) == batches
+
+
 def test_parameters_and_gradients_are_left_alone() -> None:
     network = GenesisUNet(spatial_dims=2, width=2)
     before = {name: value.clone() for name, value in network.named_parameters()}

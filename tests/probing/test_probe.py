@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def test_accuracies_are_metrics_of_every_second_epoch(probe: Probe, caplog: pyte
     assert second.keys() == fourth.keys() == {"probe_knn_accuracy", "probe_linear_accuracy"}
     assert all(0 <= value <= 1 for value in second.values())
     assert "Frozen features in epoch 4: balanced accuracy" in caplog.text
+
+
+def test_the_network_is_measured_with_the_statistics_of_clean_images(probe: Probe) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def clean() -> Iterator[None]:
+        seen.append("clean")
+        yield
+        seen.append("as trained")
+
+    probe.clean = clean
+    measured = probe.probe.network_scores
+    probe.probe.network_scores = lambda network: (seen.append("measured"), measured(network))[1]  # type: ignore[method-assign, func-returns-value]
+    run(probe, 2)
+    assert seen == ["clean", "measured", "as trained"]
 
 
 def test_what_needs_no_pre_training_is_measured_once(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

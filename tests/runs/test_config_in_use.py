@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ CONFIG: dict[str, Any] = {
 
 
 def settings(**overrides: Any) -> dict[str, Any]:
-    parser = ConfigParser(CONFIG)
+    parser = ConfigParser(deepcopy(CONFIG))
     parser.update(overrides)
     found: dict[str, Any] = parser.get_parsed_content("settings")
     return found
@@ -47,6 +48,25 @@ def test_overrides_are_part_of_them_unless_they_change_speed_and_places_only() -
     assert settings(**speed) == settings()
     assert settings(**{"loss::reduction": "sum"})["loss::reduction"] == "sum"
     assert "crop_size" not in settings(**{"settings::without": ["crop_size"]})
+
+
+def test_parts_are_what_the_config_says_with_plain_values_filled_in() -> None:
+    parser = ConfigParser(deepcopy(CONFIG))
+    own = {
+        "loss::weight": "@seed",
+        "network": {"_target_": "a.Net", "size": "@crop_size"},
+        "method": ["@network", "@x"],
+    }
+    parser.update(
+        {**own, "parts": {"_target_": "monai_sg.runs.config_in_use.parts_in_use", "names": ["loss", "method"]}}
+    )
+    parser["parts::names"] += ["train::trainer", "network", "no such id"]
+    assert parser.get_parsed_content("parts") == {
+        "loss": {"_target_": "torch.nn.L1Loss", "reduction": "mean", "weight": 0},
+        "method": ["@network", "@x"],
+        "train::trainer": {"max_epochs": 3, "amp": "$@seed > 0"},
+        "network": {"_target_": "a.Net", "size": [8, 8]},
+    }
 
 
 def test_outside_of_a_config_there_are_none() -> None:

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...utils.distributed import gathered
 from ...utils.errors import UserError
 from ..records import Datalist, has_map
 from .images import ImageFiller
-from .index import CacheEntry, LabelEntry, check_ids
+from .index import CacheEntry, Entry, LabelEntry, check_ids
 from .label_maps import LabelFiller
 from .volume_cache import VolumeCache
 
@@ -30,7 +31,8 @@ def open_cache(
 
     ``cache_dir`` gets ``index.json`` and one array per image and spacing. An image is made again when its source files
     or ``spacing`` change; what was there before stays, so that runs with other images or another spacing can use the
-    folder at the same time. An image that cannot be used is left out with the reason and never ends the run.
+    folder at the same time. An image that cannot be used is left out with the reason and never ends the run; what one
+    process of several cannot use is left out on all.
 
     Args:
         datalist: the images.
@@ -48,13 +50,19 @@ def open_cache(
     """
     check_ids([record["id"] for record in datalist.records])
     folders = Path(dataset_dir).absolute(), Path(cache_dir).absolute()
-    entries, skipped = ImageFiller(*folders, spacing, num_workers, progress).fill(datalist.records)
+    entries, skipped = _agreed(*ImageFiller(*folders, spacing, num_workers, progress).fill(datalist.records))
     _check_images(entries, skipped, channels, dataset_dir)
     maps: dict[str, LabelEntry] = {}
     if labels:
         mapped = [record for record in datalist.records if record["id"] in entries and has_map(record)]
-        maps, _ = LabelFiller(*folders, entries, num_workers, progress).fill(mapped)
+        maps, _ = _agreed(*LabelFiller(*folders, entries, num_workers, progress).fill(mapped))
     return VolumeCache(folders[1], entries, skipped, maps)
+
+
+def _agreed(entries: dict[str, Entry], skipped: dict[str, str]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Return what no rank has left out, and why the rest is."""
+    reasons = {name: reason for part in gathered(skipped) for name, reason in part.items()} | skipped
+    return {name: entry for name, entry in entries.items() if name not in reasons}, reasons
 
 
 def _check_images(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monai_sg.data.cache import filling, images
+from monai_sg.data.cache import filling, images, opening
 from monai_sg.data.cache.index import VERSION, CacheEntry, CacheIndex
 from monai_sg.data.cache.opening import open_cache
 from monai_sg.data.records import Datalist
@@ -180,3 +180,12 @@ def test_a_lost_array_that_cannot_be_made_again_is_left_out(
     cache = open_small(tmp_path, datalist)
     assert cache.ids == ["a", "c"]
     assert cache.skipped["b"].startswith("cannot be read (FileNotFoundError")
+
+
+def test_what_another_process_cannot_read_is_left_out_here_too(
+    tmp_path: Path, datalist: Datalist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "gathered", lambda mine: [mine, {"b": "cannot be read (OSError: disk)"}])
+    cache = open_small(tmp_path, datalist)
+    assert cache.ids == ["a", "c"]
+    assert cache.skipped == {"b": "cannot be read (OSError: disk)"}
