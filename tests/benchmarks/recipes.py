@@ -115,6 +115,7 @@ def recipe(structures: int, learning_rate: float) -> dict[str, Any]:
             "_target_": "torch.optim.lr_scheduler.ConstantLR", "optimizer": "@optimizer", "factor": 1.0,
         },
         "train::random_transforms": [],
+        "amp": False,  # in bfloat16 on a CPU its loss was not a number in one of the first steps
         "recalibration::network": {"_target_": "torch.nn.Identity"},  # which has no batch norm to recalibrate
     }  # fmt: skip
 
