@@ -21,6 +21,11 @@ UNRECORDED_INSIDE = frozenset(["num_workers", "train::dataloader", "validate::da
 UNRECORDED_INSIDE |= {f"{part}::dataset::data" for part in ("train", "validate")} | {"train::trainer::max_epochs"}
 # MONAI Label puts it before our handlers when there are weights to go on from.
 OF_LABEL = "CheckpointLoader"
+# What a network was trained by.
+TRAINING = (
+    *("pretrained_part", "method", "corruption", "loss", "losses", "class_weights", "multi_label", "optimizer"),
+    *("train::random_transforms", "foreground_share", "patches_per_volume"),
+)
 LOGGING = ("StatsHandler", "TensorBoardImageHandler", "TensorBoardStatsHandler", "Progress", "ProgressBar", "History")
 
 
@@ -54,14 +59,14 @@ def settings_in_use(facts: Mapping[str, Any] | None = None, without: Sequence[st
     return {**dict(_flat("", config)), **(facts or {})}
 
 
-def parts_in_use(names: Sequence[str]) -> dict[str, Any]:
+def parts_in_use(names: Sequence[str] = TRAINING) -> dict[str, Any]:
     """Return parts of the config that is being resolved as it has them, such as the loss and the augmentation.
 
     What refers to a plain value, such as ``@learning_rate``, has that value; references to components and expressions
     stay as they are written.
 
     Args:
-        names: ids; one that the config does not have is left out.
+        names: ids, by default those of a training; one that the config does not have is left out.
     """
     config = ConfigParser(config_in_use())
     return {name: _filled(config, config.get(name)) for name in names if name in config}

@@ -288,7 +288,7 @@ def test_training_from_pretrained_weights_says_so(
         run(TRAIN, liver_cohort, tmp_path, pretrained_path=str(path), pretrained_part="encoder", **cache)
     assert any(f"{path}: " in message and "56 of 56 tensors of encoder" in message for message in caplog.messages)
     facts = read_json(tmp_path / "models/model.json")
-    assert (facts["pretrained"]["sha256"], facts["pretrained_part"]) == (sha256_of(path), "encoder")
+    assert (facts["pretrained"]["sha256"], facts["training"]["pretrained_part"]) == (sha256_of(path), "encoder")
 
 
 @pytest.mark.parametrize(("dtype", "scaled"), [(torch.float16, True), (torch.bfloat16, False)])
