@@ -164,7 +164,7 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
     config = json.loads(text)
     plain = {name for name, value in config.items() if not isinstance(value, dict)}
     changed = {name: value for name, value in settings.items() if name in plain and config[name] != value}
-    return json_text({**config, **changed}) if changed else text
+    return json_text(self_contained(config, changed)) if changed else text
 
 
 def renamed(text: str, file: Path) -> str:

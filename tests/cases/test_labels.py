@@ -140,7 +140,7 @@ def test_masks_with_grey_edges_are_named_with_a_remedy_in_few_lines(
 
 def test_another_value_is_named_with_the_flags_that_take_it(tmp_path: Path) -> None:
     data = _masks(tmp_path / "data", GOOD["0_255"][0])
-    with pytest.raises(UserError, match=r"\[255\], which are none of \[0, 1, 2\].*--structures .*\[255\].*\[0,255\]"):
+    with pytest.raises(UserError, match=r"\[255\], which are none of \[0, 1, 2\].*--foreground .*\[255\].*\[0,255\]"):
         prepared(data, tmp_path / "cache", [1, 2], [0, 1, 2])
 
 
