@@ -69,9 +69,7 @@ def check_known(label: Tensor, known_labels: Sequence[int]) -> None:
     held = torch.unique(label).tolist()
     if len(held) == 2 and held[0] == 0:
         value = int(held[1])
-        remedy = (
-            f'; if {value} is the object, give --foreground "[{value}]" --known_labels "[0,{value}]"'
-        )
+        remedy = f'; if {value} is the object, give --foreground "[{value}]" --known_labels "[0,{value}]"'
     raise UnusableImageError(
         f"holds the label values {first_values(unseen)}, which are none of {list(known_labels)}; correct the label "
         f"map, or name the values in known_labels{remedy}"

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 ENDS = ("in_channels", "out_channels", "num_classes")  # A target task has its own.
-SETTINGS = ("structures", "known_labels", "match_affine", "classes", "multi_label")
+SETTINGS = ("structures", "classes", "multi_label")
 
 
 def description_of(path: str | Path) -> dict[str, Any]:

@@ -41,14 +41,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_training_learns_and_keeps_the_best_weights(cubes: Path, tmp_path: Path, cache: dict[str, str]) -> None:
-    run(TRAIN, cubes, tmp_path, epochs=8, val_interval=4, patches_per_volume=8, learning_rate=0.02, **cache)
+    values = {"epochs": 8, "val_interval": 4, "patches_per_volume": 8, "learning_rate": 0.02, **cache}
+    run(TRAIN, cubes, tmp_path, **values)
     history = read_history(tmp_path / "train/metrics.csv")
     assert [row["epoch"] for row in history] == list(range(1, 9))
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
     best = max(history, key=lambda row: row.get("validation_dice@0.5", 0.0))
     assert best["validation_dice@0.5"] > 0.8
     whole = {"pretrained_path": str(tmp_path / "models/model.pt"), "pretrained_part": ["encoder", "decoder", "head"]}
-    saved = made(TRAIN, cubes, tmp_path / "again", **whole, **cache)
+    saved = made(TRAIN, cubes, tmp_path / "again", **whole, **values)
     evaluator = saved.parser.get_parsed_content("validate::evaluator")
     evaluator.run()
     for name, value in evaluator.state.metrics.items():
