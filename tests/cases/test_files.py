@@ -94,6 +94,14 @@ def test_header_and_voxels_in_two_files(tmp_path: Path) -> None:
     assert changed.values(f"{uid}.5")[-1, -1, 0] == 1000, "the first voxel that is stored, in RAS"
 
 
+@pytest.mark.parametrize("size", ["-1", "400"])
+def test_voxels_begin_where_the_header_says(tmp_path: Path, size: str) -> None:
+    head = HEADER.format("LOCAL").replace("ElementDataFile", f"HeaderSize = {size}\nElementDataFile").encode()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.mha").write_bytes(head.ljust(400, b"\0") + hu(1).tobytes(order="F"))
+    outcome(tmp_path / "data", tmp_path / "cache").equals("a", 1)
+
+
 NAMES = ["Aufnahme groß (1)", "résumé thorax", "胸部CT 第2回", "грудь №3", "-minus 1", "100% & co's = 5", "ct.v2.final"]
 
 

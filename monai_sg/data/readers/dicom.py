@@ -163,7 +163,8 @@ def open_film(path: Path) -> OpenImage:
     spacing = film.spacing if len(film.spacing) == 2 else (1.0, 1.0)
 
     def load() -> np.ndarray:
-        return as_shown(read_pixels(film), pydicom.dcmread(path, stop_before_pixels=True, force=True))
+        pixels = read_pixels(film)
+        return as_shown(pixels, pydicom.dcmread(path, stop_before_pixels=True, force=True)) if film.is_film else pixels
 
     return opened(film.shape, np.diag([*spacing, 1.0, 1.0]), load)
 

@@ -201,7 +201,7 @@ def _data(path: Path, fields: dict[str, str], end: int, expected: int) -> RawDat
     (skip,), (packed_bytes,) = _whole(fields, "HeaderSize", [0]), _whole(fields, "CompressedDataSize", [0])
     data = RawData(
         files[0] if files else path,
-        skip if files else end,
+        skip if files or skip else end,
         "zlib" if packed else "",
         max(packed_bytes, 0) if packed else 0,
     )
