@@ -100,6 +100,9 @@ def read_csv(path: str | Path, skipinitialspace: bool = False) -> list[dict[str,
             rows = list(csv.DictReader(file, skipinitialspace=skipinitialspace))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is no table of text ({error}); save it as CSV in UTF-8, with commas.") from error
+    for name in rows[0] if rows else []:
+        if name is not None and not name.isprintable():
+            raise UserError(f"{path} has the column {name!r}, which holds signs that cannot be printed; correct it.")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             more = "more" if None in row else "fewer"

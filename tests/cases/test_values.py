@@ -173,6 +173,21 @@ def test_one_film_in_many_encodings(tmp_path: Path, write_series: WriteSeries) -
     assert unfit == {"sixteen", "twelve"}
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)],
+)
+def test_tiff_is_turned_as_its_tag_says(
+    tmp_path: Path, orientation: int, turn: Image.Transpose, compression: str | None
+) -> None:
+    grey = Image.fromarray(np.rint(film() * 255).astype(np.uint8))
+    exif = Image.Exif()
+    exif[274] = orientation
+    grey.transpose(turn).save(tmp_path / "a.tif", exif=exif, compression=compression)
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.tif").array, np.asarray(grey).T)
+
+
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
 def test_bones_are_bright_in_dicom_films(tmp_path: Path, write_series: WriteSeries, kind: str) -> None:
     write_series(tmp_path, hu())

@@ -206,7 +206,7 @@ def read_pixels(item: Slice) -> np.ndarray:
         name = item.path.name
         if (found := _without_preamble(item.path)) is None:
             raise UnusableImageError(
-                f"cannot be read: {name} is damaged or compressed in an unknown way ({item.syntax})"
+                f"cannot be read: {name} is damaged or compressed in an unknown way ({item.syntax!r})"
             ) from error
         pixels = found.T
     if pixels.size != item.shape[0] * item.shape[1]:

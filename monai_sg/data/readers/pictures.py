@@ -27,6 +27,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+TRANSPOSED = (5, 6, 7, 8)
 
 
 def open_picture(path: Path, is_label: bool = False) -> OpenImage:
@@ -125,11 +126,13 @@ def _size(picture: Image.Image) -> tuple[int, int]:
     """Return the size once it is turned."""
     tags = getattr(picture, "tag_v2", {})
     width, height = (tags[WIDTH], tags[LENGTH]) if WIDTH in tags else picture.size
-    return (height, width) if _orientation(picture) >= 5 else (width, height)
+    return (height, width) if _orientation(picture) in TRANSPOSED else (width, height)
 
 
 def _turned(picture: Image.Image) -> Image.Image:
     """Return a picture as the camera was held; recent releases of Pillow turn TIFF themselves while they load it."""
+    if _orientation(picture) in TRANSPOSED and hasattr(picture, "filename"):
+        picture.filename = ""  # Pillow 13 maps a file that it knows by name into memory with its sides exchanged
     picture.load()
     turn = TURNS.get(_orientation(picture))
     return picture if turn is None else picture.transpose(turn)
