@@ -127,15 +127,14 @@ def opened(
         flat = tuple(shape[axis] for axis in kept)
         wanted = (*flat, channels) if channels > 1 else flat
         affine = np.diag([*lengths, 1.0, 1.0])
-        there = (*shape, channels) if channels > 1 else shape
-        return OpenImage(flat, affine, lambda: _dropped(load(), there, wanted), channels, dtype, **more)
+        return OpenImage(flat, affine, lambda: _dropped(load(), shape, wanted), channels, dtype, **more)
     image = OpenImage(shape, affine, load, channels, dtype, **more)
     return image if sheared_axis(affine) is None else _straightened(image)
 
 
-def _dropped(values: np.ndarray, there: tuple[int, ...], wanted: tuple[int, ...]) -> np.ndarray:
+def _dropped(values: np.ndarray, shape: tuple[int, ...], wanted: tuple[int, ...]) -> np.ndarray:
     """Drop axes of one voxel; what has another shape than the header says stays as it is, to be refused."""
-    return values.reshape(wanted) if values.shape == there else values
+    return values.reshape(wanted) if values.shape[: len(shape)] == shape else values
 
 
 def _straightened(image: OpenImage) -> OpenImage:
