@@ -99,7 +99,7 @@ def _why_not(error: Exception, path: Path) -> str:
         return f"it holds Python objects ({found[1]})" if found else "torch.save did not write it"
     if isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno == EINVAL):
         return "it is empty or cut short"
-    return str(error).strip().split(". ")[0]
+    return str(error).strip().split(". ")[0].splitlines()[0].rstrip(" :")
 
 
 def _kinds(content: object) -> str:

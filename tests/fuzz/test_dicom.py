@@ -92,7 +92,13 @@ def compare_with_tags(folder: Path, found: Any) -> None:
 
 def plain(one: Dataset) -> bool:
     """Return whether pydicom and ITK have to agree on the pixels."""
-    usual = {"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PhotometricInterpretation": "MONOCHROME2"}
+    usual = {
+        "SamplesPerPixel": 1,
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PhotometricInterpretation": "MONOCHROME2",
+    }
     return (
         all(one.get(name) == value for name, value in usual.items())
         and one.get("PixelRepresentation") in (0, 1)
