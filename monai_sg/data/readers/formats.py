@@ -22,12 +22,12 @@ class UnusableImageError(UserError):
     """The image cannot be used; the message is a reason that reads well after its path.
 
     Args:
-        reason: why.
+        reason: why; signs that cannot be printed, as a damaged header may have in a name, are written as escapes.
         path: which file, where it is not the image itself but, for example, its label map.
     """
 
     def __init__(self, reason: str, path: str = "") -> None:
-        super().__init__(reason)
+        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in reason))
         self.path = path
 
 
